@@ -1,0 +1,74 @@
+"""Things to move: sliders and menus around one picture that is drawn again at every move.
+
+The picture is a `widgets.Image` whose bytes are replaced, so that it works alike in JupyterLab, in Colab and
+under nbval. Where widgets do not run (GitHub, a printed page) the first picture stands in their place.
+"""
+
+from __future__ import annotations
+
+import base64
+import html
+from collections.abc import Callable, Mapping
+
+import ipywidgets as widgets
+from matplotlib.figure import Figure
+
+from .show import png
+
+
+class Panel:
+    """Controls above a picture. `panel.controls["eps"].value = 0.1` moves a control from code."""
+
+    def __init__(self, draw: Callable[..., Figure], controls: Mapping[str, widgets.Widget], alt: str = "") -> None:
+        self.draw, self.controls = draw, dict(controls)
+        first = png(self.draw(**self.values()))  # an error in the first drawing stops the cell, as it should
+        self.image = widgets.Image(value=first, format="png")
+        self.image.layout.max_width = "100%"
+        self.message = widgets.HTML()
+        self.alt = alt
+        self.box = widgets.VBox([*self.controls.values(), self.message, self.image])
+        for control in self.controls.values():
+            control.observe(self._moved, names="value")
+
+    def values(self) -> dict[str, object]:
+        """The controls' values by name."""
+        return {name: control.value for name, control in self.controls.items()}
+
+    def _moved(self, _: object) -> None:
+        try:
+            self.image.value = png(self.draw(**self.values()))
+            self.message.value = ""
+        except Exception as error:  # a callback's traceback is invisible in a notebook: show it where the reader looks
+            self.message.value = f"<b style='color:#c0392b'>{type(error).__name__}: {html.escape(str(error))}</b>"
+
+    def _repr_mimebundle_(self, **_: object) -> dict[str, object]:
+        names = ", ".join(self.controls)
+        return {
+            "text/plain": f"Panel with {names}: {self.alt}" if self.alt else f"Panel with {names}",
+            "image/png": base64.b64encode(self.image.value).decode(),
+            "application/vnd.jupyter.widget-view+json": {
+                "version_major": 2, "version_minor": 0, "model_id": self.box.model_id,
+            },
+        }  # fmt: skip
+
+
+def slider(label: str, low: float, high: float, step: float, value: float | None = None, form: str = ".3f") -> widgets.FloatSlider:
+    """A slider for numbers."""
+    return widgets.FloatSlider(
+        value=low if value is None else value, min=low, max=high, step=step, description=label, readout_format=form,
+        layout=WIDE, style=LABEL,
+    )  # fmt: skip
+
+
+def counter(label: str, low: int, high: int, value: int | None = None) -> widgets.IntSlider:
+    """A slider for whole numbers."""
+    return widgets.IntSlider(value=low if value is None else value, min=low, max=high, description=label, layout=WIDE, style=LABEL)
+
+
+def menu(label: str, options: list | dict) -> widgets.Dropdown:
+    """A menu."""
+    return widgets.Dropdown(options=options, description=label, layout=WIDE, style=LABEL)
+
+
+WIDE = {"width": "420px"}
+LABEL = {"description_width": "110px"}

@@ -1,0 +1,82 @@
+"""Measuring: accuracy, success of an attack, the size of a change, and how sure a share is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from . import runtime
+
+
+class Norms(NamedTuple):
+    """Sizes of a change, each `[N]`. `l0` counts changed pixels (not channels); `rms` is l2 / sqrt(number of values)."""
+
+    l0: Tensor
+    l1: Tensor
+    l2: Tensor
+    linf: Tensor
+    rms: Tensor
+
+
+def norms(x: Tensor, x_adv: Tensor) -> Norms:
+    """The sizes of `x_adv - x`, picture by picture; both `[N, C, H, W]`."""
+    if x.shape != x_adv.shape:
+        raise ValueError(f"x has shape {list(x.shape)} and x_adv {list(x_adv.shape)}; the same shape is expected.")
+    change = (x_adv - x).detach()
+    flat = change.flatten(1)
+    changed_pixels = (change.abs().amax(1) > 0).flatten(1).sum(1)
+    l2 = flat.norm(2, dim=1)
+    return Norms(changed_pixels, flat.abs().sum(1), l2, flat.abs().amax(1), l2 / flat.shape[1] ** 0.5)
+
+
+def quantize(x: Tensor) -> Tensor:
+    """Pixels rounded to whole grey levels k / 255, as any picture file would store them."""
+    return (x * 255).round() / 255
+
+
+def accuracy(model: nn.Module, x: Tensor, y: Tensor) -> float:
+    """Share of pictures that the model gets right, 0 to 1."""
+    return (runtime.predict(model, x) == y).float().mean().item()
+
+
+def confidence(model: nn.Module, x: Tensor) -> Tensor:
+    """The softmax probability of the predicted class `[N]`."""
+    return runtime.logits(model, x).softmax(1).amax(1)
+
+
+def success_rate(model: nn.Module, x_adv: Tensor, y: Tensor, *, x: Tensor | None = None, targeted: bool = False) -> float:
+    """Share of attacked pictures that fool the model, 0 to 1.
+
+    Untargeted: the prediction is no longer `y`. Targeted: the prediction is the target `y`. With the
+    clean pictures `x` given, an untargeted attack counts only on those that the model had right
+    (NaN when there are none). Pixels are rounded to whole grey levels first.
+    """
+    hit = runtime.predict(model, quantize(x_adv))
+    fooled = hit == y if targeted else hit != y
+    if x is not None and not targeted:
+        fooled = fooled[runtime.predict(model, x) == y]
+    return fooled.float().mean().item()
+
+
+def accuracy_curve(
+    model: nn.Module, attack: Callable[[float], Tensor], y: Tensor, budgets: Sequence[float]
+) -> list[float]:
+    """Accuracy on `attack(budget)` for each budget: `accuracy_curve(net, lambda eps: fgsm(net, x, y, eps=eps), y, grid)`."""
+    return [accuracy(model, attack(budget), y) for budget in budgets]
+
+
+def interval(share: float, count: int, z: float = 1.96) -> tuple[float, float]:
+    """Wilson's 95 % interval for a share that was measured on `count` pictures."""
+    if count < 1 or not 0 <= share <= 1:
+        raise ValueError(f"share {share} of {count} pictures; a share in [0, 1] of at least one picture is expected.")
+    middle = (share + z * z / (2 * count)) / (1 + z * z / count)
+    half = z * (share * (1 - share) / count + z * z / (4 * count * count)) ** 0.5 / (1 + z * z / count)
+    return max(0.0, middle - half), min(1.0, middle + half)
+
+
+def auc(curve: Tensor) -> Tensor:
+    """Area under curves `[N, steps]` whose steps go evenly from 0 to 1: `[N]`."""
+    return torch.trapezoid(curve, dx=1 / (curve.shape[1] - 1), dim=1)

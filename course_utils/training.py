@@ -1,0 +1,147 @@
+"""One training loop. Adversarial, distilled and noisy training are losses that are given to it."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from . import runtime
+
+Loss = Callable[[nn.Module, Tensor, Tensor], Tensor]
+Augment = Callable[[Tensor, torch.Generator], Tensor]
+
+
+class History(NamedTuple):
+    """What `train` recorded: the mean loss of each epoch, and the value of `evaluate` after it (if given)."""
+
+    loss: list[float]
+    score: list[float]
+
+
+def cross_entropy(model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
+    """The usual loss: mean cross-entropy of the model's logits."""
+    return F.cross_entropy(model(x), y)
+
+
+def train(
+    model: nn.Module,
+    x: Tensor,
+    y: Tensor,
+    *,
+    epochs: int,
+    batch_size: int = 128,
+    lr: float = 0.05,
+    momentum: float = 0.9,
+    weight_decay: float = 5e-4,
+    loss: Loss = cross_entropy,
+    augment: Augment | None = None,
+    evaluate: Callable[[nn.Module], float] | None = None,
+    seed: int = 0,
+    optimizer: str = "sgd",
+    mixed: bool = False,
+    label: str = "",
+) -> History:
+    """Train `model` in place on pictures `x` `[N, C, H, W]` (or a byte tensor, divided by 255) and labels `y` `[N]`.
+
+    One cycle of the learning rate: up to `lr` in the first fifth, then down to 0 (Smith 2018).
+    `mixed=True` computes in bfloat16 where that is safe. The model ends in eval mode.
+    """
+    where = runtime.model_device(model) or runtime.device()
+    chance = runtime.generator(seed)
+    rule = runtime.pick("optimizer", optimizer, ("sgd", "adam"))
+    layout = torch.channels_last if mixed else torch.contiguous_format  # the faster one for bfloat16 convolutions
+    model.to(memory_format=layout)
+    weights = [p for p in model.parameters() if p.requires_grad]
+    step = (
+        torch.optim.SGD(weights, lr, momentum, weight_decay=weight_decay, nesterov=momentum > 0)
+        if rule == "sgd"
+        else torch.optim.Adam(weights, lr, weight_decay=weight_decay)
+    )
+    batches = -(-len(x) // batch_size)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(step, lr, total_steps=epochs * batches, pct_start=0.2)
+    history = History([], [])
+    for _ in runtime.progress(range(epochs), label or "training"):
+        model.train()
+        total = torch.zeros((), device=where)
+        for part in torch.randperm(len(x), generator=chance).split(batch_size):
+            images, labels = x[part], y[part].to(where)
+            images = images.float() / 255 if images.dtype == torch.uint8 else images
+            if augment is not None:
+                images = augment(images, chance)
+            with torch.autocast(where.type, torch.bfloat16, enabled=mixed):
+                value = loss(model, images.to(where, memory_format=layout), labels)
+            step.zero_grad(set_to_none=True)
+            value.backward()
+            step.step()
+            schedule.step()
+            total += value.detach() * len(part)
+        history.loss.append(total.item() / len(x))
+        if evaluate is not None:
+            history.score.append(evaluate(model))
+    model.eval().to(memory_format=torch.contiguous_format)
+    step.zero_grad(set_to_none=True)
+    return history
+
+
+def with_batch_norm(model: nn.Sequential) -> nn.Sequential:
+    """The same chain with batch normalization behind every convolution: it trains faster. See `fold_batch_norm`."""
+    layers: list[nn.Module] = []
+    for layer in model:
+        layers.append(layer)
+        if isinstance(layer, nn.Conv2d):
+            layers.append(nn.BatchNorm2d(layer.out_channels))
+    return nn.Sequential(*layers)
+
+
+def fold_batch_norm(trained: nn.Sequential, plain: nn.Sequential) -> None:
+    """Write the trained chain's convolutions, with their normalization folded in, into the `plain` chain: same outputs."""
+    layers = list(copy.deepcopy(trained).eval())
+    folded = []
+    for position, layer in enumerate(layers):
+        if isinstance(layer, nn.Conv2d) and position + 1 < len(layers) and isinstance(layers[position + 1], nn.BatchNorm2d):
+            folded.append(fuse_conv_bn_eval(layer, layers[position + 1]))
+        elif not isinstance(layer, nn.BatchNorm2d):
+            folded.append(layer)
+    plain.load_state_dict(nn.Sequential(*folded).state_dict())
+
+
+def shift_and_flip(pixels: int, flip: bool = True) -> Augment:
+    """Random shifts of up to `pixels` (zeros move in), and left-right flips."""
+
+    def augment(x: Tensor, chance: torch.Generator) -> Tensor:
+        count, _, height, width = x.shape
+        padded = F.pad(x, (pixels,) * 4)
+        dy, dx = torch.randint(0, 2 * pixels + 1, (2, count), generator=chance)
+        rows = (dy[:, None] + torch.arange(height))[:, None, :, None]
+        columns = (dx[:, None] + torch.arange(width))[:, None, None, :]
+        moved = padded[torch.arange(count)[:, None, None, None], torch.arange(x.shape[1])[None, :, None, None], rows, columns]
+        if flip:
+            chosen = torch.rand(count, generator=chance) < 0.5
+            moved[chosen] = moved[chosen].flip(3)
+        return moved
+
+    return augment
+
+
+def jitter(angle: float = 12, scale: float = 0.12, shift: float = 0.08, light: float = 0.3) -> Augment:
+    """Random rotation (degrees), scale, shift (share of the size), contrast and brightness, for pictures that must not be flipped."""
+
+    def augment(x: Tensor, chance: torch.Generator) -> Tensor:
+        def uniform(spread: float) -> Tensor:
+            return (2 * torch.rand(len(x), generator=chance) - 1) * spread
+
+        turn, size = uniform(angle * torch.pi / 180), 1 + uniform(scale)
+        cos, sin = turn.cos() / size, turn.sin() / size
+        theta = torch.stack([cos, -sin, 2 * uniform(shift), sin, cos, 2 * uniform(shift)], 1).reshape(-1, 2, 3)
+        grid = F.affine_grid(theta, list(x.shape), align_corners=False)
+        moved = F.grid_sample(x, grid, padding_mode="border", align_corners=False)
+        contrast, brightness = (1 + uniform(light))[:, None, None, None], uniform(light / 2)[:, None, None, None]
+        return (moved * contrast + brightness).clamp(0, 1)
+
+    return augment

@@ -1,0 +1,127 @@
+"""Train the shipped checkpoints: `make train NAME=lenet-digits`, or `python -m experiments.train` for the list.
+
+Each row below says on which pictures, how long and how. The checkpoint goes to data/checkpoints, and its row
+(data source, command, seed, accuracy) to data/checkpoints/README.md.
+"""
+
+from __future__ import annotations
+
+import datetime
+import sys
+import time
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from course_utils import data, models, runtime, training
+
+
+class Plan(NamedTuple):
+    """How a checkpoint is trained."""
+
+    world: str
+    source: str
+    epochs: int
+    lr: float = 0.05
+    pictures: int | None = None  # None: all there are
+    augment: training.Augment | None = None
+    norm: bool = False  # train with batch normalization, folded into the convolutions afterwards
+    batch_size: int = 128
+    weight_decay: float = 5e-4
+    optimizer: str = "sgd"
+    smoothing: float = 0.0
+    note: str = ""
+
+
+GENTLE = training.jitter(angle=8, scale=0.08, shift=0.04, light=0.0)
+PLANS = {
+    "lenet-digits": Plan("digits", "drawn", 12, pictures=30_000),
+    "lenet-mnist": Plan("digits", "mnist", 12),
+    "signnet-signs": Plan("signs", "drawn", 12, pictures=16_000, norm=True, augment=training.jitter(light=0.2)),
+    "signnet-gtsrb": Plan("signs", "gtsrb", 24, norm=True, augment=training.jitter(light=0.5), smoothing=0.05),
+    "scenenet-scenes": Plan("photos", "drawn", 20, pictures=12_000, norm=True, augment=training.shift_and_flip(8, flip=False)),
+    "allconv-signs": Plan("objects", "drawn", 12, pictures=16_000, norm=True, augment=training.shift_and_flip(2, flip=False)),
+    "allconv-cifar10": Plan("objects", "cifar10", 14, lr=0.1, norm=True, augment=training.shift_and_flip(4)),
+}
+# Szegedy's fully connected nets: sigmoid layers, no augmentation, squared weights as penalty.
+for world, source, pictures in (("digits", "drawn", 30_000), ("digits", "mnist", None)):
+    for name, penalty in (("fc10", 1e-4), ("fc100", 1e-5), ("fc200", 1e-5), ("ae400", 1e-6)):
+        tag = "digits" if source == "drawn" else "mnist"
+        PLANS[f"{name}-{tag}"] = Plan(
+            world, source, 30, lr=0.003, pictures=pictures, optimizer="adam", weight_decay=penalty,
+            note=f"weight decay {penalty:g}",
+        )  # fmt: skip
+
+
+def accuracy(model: nn.Module, x: Tensor, y: Tensor) -> float:
+    """Percent of test pictures that the model gets right."""
+    right = [runtime.predict(model, part.float().to(runtime.device())).cpu() == labels for part, labels in zip(x.split(500), y.split(500))]
+    return 100 * torch.cat(right).float().mean().item()
+
+
+def pretrain_encoder(net: models.AENet10, x: Tensor, seed: int) -> None:
+    """AE400-10's first stage: the autoencoder learns to give the picture back; its encoder is then kept fixed."""
+    whole = models.Autoencoder(net.head.in_features)
+    loss = lambda model, pictures, _: F.mse_loss(model(pictures), pictures)  # noqa: E731
+    training.train(whole, x, torch.zeros(len(x), dtype=torch.long), epochs=15, lr=0.003, optimizer="adam", weight_decay=1e-6, loss=loss, seed=seed)
+    net.encoder.load_state_dict(whole.encoder.state_dict())
+    net.encoder.requires_grad_(False)
+
+
+def run(name: str, seed: int = 0) -> None:
+    """Train, measure, save and record one checkpoint."""
+    plan, start = PLANS[runtime.pick("checkpoint", name, PLANS)], time.time()
+    runtime.seed_everything(seed)
+    train_set = data.load(plan.world, "train", plan.pictures, source=plan.source)
+    test_set = data.load(plan.world, "test", source=plan.source)
+    x = (train_set.x * 255).round().byte() if train_set.x.numel() > 2e8 else train_set.x  # large sets travel as bytes
+    plain = models.checkpoints.NETWORKS[name]().to(runtime.device())
+    if isinstance(plain, models.AENet10):
+        pretrain_encoder(plain, x, seed)
+    net = training.with_batch_norm(plain) if plan.norm else plain
+    loss = lambda model, pictures, labels: F.cross_entropy(model(pictures), labels, label_smoothing=plan.smoothing)  # noqa: E731
+    watch = lambda model: print(f"{name} {time.time() - start:5.0f} s  {accuracy(model, test_set.x[:1000], test_set.y[:1000]):.2f} %", flush=True) or 0.0  # noqa: E731
+    training.train(
+        net, x, train_set.y, epochs=plan.epochs, lr=plan.lr, batch_size=plan.batch_size, weight_decay=plan.weight_decay,
+        optimizer=plan.optimizer, augment=plan.augment, loss=loss, seed=seed, mixed=plan.norm, evaluate=watch, label=name,
+    )  # fmt: skip
+    if plan.norm:
+        training.fold_batch_norm(net.cpu(), plain.cpu())
+    path = models.save(plain, name)
+    score = accuracy(models.load(name), test_set.x, test_set.y)
+    note = ", ".join(filter(None, ["batch norm folded in" if plan.norm else "", plan.note]))
+    record(name, f"{train_set.source}, {len(x):,} pictures", f"{score:.2f} % of {len(test_set.y):,}", seed, note)
+    print(f"{name}: {score:.2f} % of {len(test_set.y)} test pictures, {path.stat().st_size / 1e6:.2f} MB, {time.time() - start:.0f} s")
+
+
+HEADER = """# The shipped checkpoints
+
+Plain state dicts in half precision, for `course_utils.models.load(name)`. Accuracy is measured after rounding
+to half precision, on the test pictures of the same source. Parameters: all weights of the network.
+
+| name | network | parameters | trained on | test accuracy | seed | device, date | command | notes |
+| --- | --- | --- | --- | --- | --- | --- | --- | --- |
+"""
+
+
+def record(name: str, source: str, score: str, seed: int, note: str) -> None:
+    """Write or replace the checkpoint's row in data/checkpoints/README.md."""
+    page = models.checkpoints.folder() / "README.md"
+    rows = [line for line in page.read_text().splitlines() if line.startswith("| `")] if page.exists() else []
+    net = models.load(name)
+    count = sum(p.numel() for p in net.parameters())
+    row = (
+        f"| `{name}` | {type(net).__name__} | {count:,} | {source} | {score} | {seed} | {runtime.describe_device()}, "
+        f"{datetime.date.today()} | `make train NAME={name}` | {note} |"
+    )
+    rows = sorted([old for old in rows if not old.startswith(f"| `{name}` ")] + [row])
+    page.write_text(HEADER + "\n".join(rows) + "\n")
+
+
+if __name__ == "__main__":
+    if len(sys.argv) < 2:
+        print("Checkpoints:", *sorted(PLANS), sep="\n  ")
+    for chosen in sys.argv[1:]:
+        run(chosen)
