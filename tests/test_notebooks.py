@@ -1,0 +1,349 @@
+"""The chapters as files: executed, clean, generated from the authors' copies, alike in set-up; and the tools that do it."""
+
+from __future__ import annotations
+
+import os
+import re
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+
+import conftest
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+
+from course_utils import exercises
+from course_utils import notebooks as nb
+from course_utils.notebooks import ROOT
+
+AUTHORED = nb.authored()
+STUDENT = sorted((ROOT / "notebooks").glob("*.ipynb"))
+EVERY = [*AUTHORED, *STUDENT]
+each = pytest.mark.parametrize("path", EVERY, ids=[str(path.relative_to(ROOT / "notebooks")) for path in EVERY])
+
+
+def code_cells(path: Path) -> list:
+    return [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
+
+
+# ---------------------------------------------------------------- every chapter
+
+
+def test_chapters_are_there() -> None:
+    names = [path.name for path in STUDENT]
+    assert names == [path.name for path in AUTHORED]
+    assert {"00_start_here.ipynb", "04_saliency_occlusion.ipynb", "09_fgsm.ipynb"} <= set(names)
+
+
+@each
+def test_every_code_cell_was_executed(path: Path) -> None:
+    # nbval compares nothing in a cell that was never executed, so it would pass.
+    counts = [cell.execution_count for cell in code_cells(path)]
+    assert counts == list(range(1, len(counts) + 1)), "run: make execute"
+    faults = [out for cell in code_cells(path) for out in cell.outputs if out.output_type == "error"]
+    assert not faults
+
+
+@each
+def test_notebook_is_normal(path: Path) -> None:
+    stored = nbformat.read(path, as_version=4)
+    nbformat.validate(stored)
+    assert nb.normalise(nbformat.read(path, as_version=4)) == stored, "run: make execute"
+
+
+@pytest.mark.parametrize("path", AUTHORED, ids=lambda path: path.stem)
+def test_student_notebook_is_the_generated_one(path: Path) -> None:
+    assert nb.drift(path) is None, nb.drift(path)
+
+
+@each
+def test_setup_cell_is_the_common_one(path: Path) -> None:
+    cells = code_cells(path)
+    assert cells[0].source == nb.SETUP_CELL
+    assert {"setup", "nbval-ignore-output"} <= set(cells[0].metadata.tags)
+    assert sum("google.colab" in cell.source for cell in cells) == 1
+
+
+@each
+def test_every_cell_has_a_slide_type(path: Path) -> None:
+    kinds = {"slide", "subslide", "fragment", "notes", "skip"}
+    for cell in nbformat.read(path, as_version=4).cells:
+        assert cell.metadata.get("slideshow", {}).get("slide_type") in kinds, cell.source
+
+
+@each
+def test_code_cells_are_short(path: Path) -> None:
+    assert statistics.median(len(cell.source.splitlines()) for cell in code_cells(path)) <= 10
+
+
+@each
+def test_only_setup_cells_and_few_others_ignore_their_output(path: Path) -> None:
+    ignoring = [cell for cell in code_cells(path) if "nbval-ignore-output" in cell.metadata.get("tags", [])]
+    assert len(ignoring) <= 1 + len(code_cells(path)) // 5
+    assert not any("NBVAL_" in cell.source for cell in code_cells(path)), "use tags"
+
+
+@each
+def test_notebook_links_to_itself_in_colab(path: Path) -> None:
+    text = "\n".join(cell.source for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "markdown")
+    links = re.findall(r"colab\.research\.google\.com/github/([\w.-]+/[\w.-]+)/blob/main/(\S+?\.ipynb)", text)
+    assert (nb.SLUG, f"notebooks/{path.name}") in links
+    assert {slug for slug, _ in links} == {nb.SLUG}
+    for _, target in links:
+        assert (ROOT / target).exists(), target
+
+
+@each
+def test_links_inside_the_course_lead_somewhere(path: Path) -> None:
+    for cell in nbformat.read(path, as_version=4).cells:
+        if cell.cell_type == "markdown":
+            for target in re.findall(r"\]\((?!https?:|#|attachment:|mailto:)([^)#\s]+)", cell.source):
+                assert (path.parent / target).exists(), target
+
+
+# ---------------------------------------------------------------- generating
+
+
+SOLVED = '''def double(x):
+    """Twice x."""
+    if True:
+        ### BEGIN SOLUTION
+        return 2 * x
+        ### END SOLUTION
+
+double = check("double", double)'''
+
+
+def book(*cells):
+    return nb.normalise(new_notebook(cells=list(cells)))
+
+
+def test_stub_keeps_all_but_the_solution() -> None:
+    out = nb.student(book(new_markdown_cell("# T"), new_code_cell(SOLVED, execution_count=1, metadata={"tags": ["a"]})))
+    text, task, solution = out.cells
+    assert text.source == "# T"
+    assert task.source == SOLVED[: SOLVED.index("        ###")] + (
+        '        raise NotImplementedError  # your code here\n\ndouble = check("double", double)'
+    )
+    assert task.metadata.tags == ["a"] and task.execution_count is None
+    assert solution.cell_type == "markdown" and solution.id == f"{task.id}-solution"
+    assert solution.source == (
+        "<details><summary>Solution</summary>\n\n```python\n"
+        'def double(x):\n    """Twice x."""\n    if True:\n        return 2 * x\n```\n\n</details>'
+    )
+
+
+def test_generating_twice_gives_the_same() -> None:
+    one = book(new_code_cell(SOLVED))
+    assert nb.student(one) == nb.student(one) and "BEGIN SOLUTION" in one.cells[0].source
+
+
+@pytest.mark.parametrize(
+    "source, words",
+    [
+        ("### BEGIN SOLUTION\nx = 1\n### END SOLUTION", "outside a function"),
+        ("def f():\n    ### BEGIN SOLUTION\n    return 1", "do not pair up"),
+        ("def f():\n    return 1\n    ### END SOLUTION", "do not pair up"),
+    ],
+)
+def test_broken_markers_are_refused(source: str, words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        nb.student(book(new_code_cell(source)))
+
+
+def test_drift_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "notebooks" / "solutions").mkdir(parents=True)
+    monkeypatch.setattr(nb, "ROOT", tmp_path)
+    path = tmp_path / "notebooks" / "solutions" / "01_x.ipynb"
+    solved = book(new_code_cell(SOLVED, id="a"), new_markdown_cell("words", id="b"))
+    nb.write(solved, path)
+    assert nb.drift(path) == "notebooks/01_x.ipynb is missing"
+    nb.generate(path)
+    assert nb.drift(path) is None and exercises.main(["--check"]) == 0
+    solved.cells[0].source = SOLVED.replace("2 * x", "x + x")
+    nb.write(solved, path)
+    assert "01_x.ipynb: cell 1 (a-solution) differs in its source" in nb.drift(path)
+    assert exercises.main(["--check"]) == 1 and exercises.main(["01_x"]) == 0 and nb.drift(path) is None
+    del solved.cells[1]
+    nb.write(solved, path)
+    assert nb.drift(path) == "01_x.ipynb: 2 cells are generated, 3 committed"
+
+
+def test_outputs_stay_where_only_words_changed() -> None:
+    old = book(new_markdown_cell("old"), new_code_cell("1", execution_count=1, outputs=[new_output("stream", text="1\n")]))
+    new = book(new_markdown_cell("new"), new_code_cell("1"))
+    assert nb.carry_outputs(new, old) and new.cells[1].outputs == old.cells[1].outputs
+    assert not nb.carry_outputs(book(new_code_cell("2")), old)
+
+
+def test_normalising_removes_what_changes_from_run_to_run() -> None:
+    widget = {"application/vnd.jupyter.widget-view+json": {"model_id": "1a"}, "text/plain": "W()"}
+    cell = new_code_cell("w", execution_count=7, metadata={"execution": {"iopub.status.busy": "now"}, "tags": ["t"]})
+    cell.outputs = [
+        new_output("stream", name="stderr", text="50 %"),
+        new_output("execute_result", data=widget, execution_count=7),
+    ]
+    raw = new_notebook(cells=[cell], metadata={"widgets": {"state": {}}, "language_info": {"name": "python", "version": "3.11.7"}})
+    clean = nb.normalise(raw)
+    assert clean.metadata == {"kernelspec": nb.KERNEL, "language_info": nb.LANGUAGE}
+    (cell,) = clean.cells
+    assert cell.metadata == {"tags": ["t"]} and cell.execution_count == 1
+    assert [output.data for output in cell.outputs] == [{"text/plain": "W()"}]
+    assert cell.outputs[0].execution_count == 1
+
+
+def test_executing_a_chapter_writes_both_notebooks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "notebooks" / "solutions").mkdir(parents=True)
+    (tmp_path / "course_utils").symlink_to(ROOT / "course_utils")
+    monkeypatch.setattr(nb, "ROOT", tmp_path)
+    path = tmp_path / "notebooks" / "solutions" / "01_x.ipynb"
+    edited = new_code_cell("edited by hand", metadata={"tags": ["setup", "nbval-ignore-output"]})
+    solved = "def f():\n    ### BEGIN SOLUTION\n    return 3.14159\n    ### END SOLUTION"
+    nb.write(book(edited, new_code_cell(solved), new_code_cell("claim('one', True)")), path)
+    nb.refresh(path)
+    for written in (path, nb.student_path(path)):
+        cells = code_cells(written)
+        assert [cell.execution_count for cell in cells] == [1, 2, 3]
+        assert cells[0].source == nb.SETUP_CELL and "Ready: drawn pictures" in cells[0].outputs[0].text
+        assert cells[2].outputs[0].text == "✓ one\n"
+        first = written.read_bytes()
+        assert nb.normalise(nbformat.read(written, as_version=4)) == nbformat.read(written, as_version=4)
+    assert "NotImplementedError" in code_cells(nb.student_path(path))[1].source
+    nb.refresh(path)
+    assert nb.student_path(path).read_bytes() == first, "a second run changes nothing"
+
+
+def test_unknown_chapter_lists_the_nearest() -> None:
+    with pytest.raises(ValueError, match="unknown chapter '09_fgms'. Nearest: 09_fgsm"):
+        nb.authored(["09_fgms"])
+
+
+# ---------------------------------------------------------------- the repository's address, and Colab
+
+
+def test_slug_is_rewritten_everywhere(tmp_path: Path) -> None:
+    (tmp_path / "notebooks" / "solutions").mkdir(parents=True)
+    (tmp_path / "course_utils").mkdir()
+    module = tmp_path / "course_utils" / "notebooks.py"
+    module.write_text((ROOT / "course_utils" / "notebooks.py").read_text())
+    output = new_output("stream", text="https://github.com/someone/else /content\n")
+    path = tmp_path / "notebooks" / "01_x.ipynb"
+    nb.write(book(new_markdown_cell(nb.colab_link("01_x")), new_code_cell(nb.SETUP_CELL, outputs=[output])), path)
+    (tmp_path / "README.md").write_text(f"{nb.colab_link('01_x')}\n\n    git clone https://github.com/{nb.SLUG}\n")
+    assert len(nb.set_slug("me/my.course", tmp_path)) == 3
+    text = path.read_text() + (tmp_path / "README.md").read_text()
+    assert text.count("me/my.course") == 4 and nb.SLUG not in text and "someone/else" in text
+    assert 'SLUG = "me/my.course"' in module.read_text() and module.read_text().count("me/my.course") == 1
+    assert nb.set_slug("me/my.course", tmp_path) == []
+    compile(module.read_text(), "notebooks.py", "exec")
+
+
+def test_slug_must_be_an_address() -> None:
+    with pytest.raises(ValueError, match="OWNER/REPO is expected"):
+        nb.set_slug("https://github.com/me/it")
+
+
+def run_setup_cell(tmp_path: Path, remote: Path, *, colab: bool) -> subprocess.CompletedProcess:
+    """Run the set-up cell in a bare folder, with a local folder in place of GitHub and tmp_path in place of /content."""
+    cell = nb.SETUP_CELL.replace(f"https://github.com/{nb.SLUG}", f"file://{remote}").replace("/content", str(tmp_path / "content"))
+    fake = "import sys, types; sys.modules['google.colab'] = types.ModuleType('google.colab')\n" if colab else ""
+    (tmp_path / "content").mkdir(exist_ok=True)
+    alone = {key: value for key, value in os.environ.items() if key not in ("PYTHONPATH", "COURSE_DATA")}
+    return subprocess.run(
+        [sys.executable, "-"], input=fake + cell, text=True, capture_output=True, cwd=tmp_path / "content", env=alone
+    )
+
+
+@pytest.fixture
+def remote(tmp_path: Path) -> Path:
+    """A repository that holds the course's package."""
+    folder = tmp_path / "remote"
+    (folder / "course_utils").mkdir(parents=True)
+    (folder / "course_utils" / "__init__.py").touch()
+    (folder / "course_utils" / "runtime.py").write_text("claim = print\ndef setup(): print('Ready')\n")
+    git = ["git", "-c", "user.name=t", "-c", "user.email=t@t", "-C", str(folder)]
+    for command in (["init", "-q"], ["add", "."], ["commit", "-q", "-m", "all"]):
+        subprocess.run([*git, *command], check=True)
+    return folder
+
+
+def test_setup_cell_fetches_the_course_in_colab(tmp_path: Path, remote: Path) -> None:
+    for _ in range(2):  # the second run finds what the first one fetched
+        ran = run_setup_cell(tmp_path, remote, colab=True)
+        assert ran.returncode == 0 and ran.stdout == "Ready\n", ran.stderr
+
+
+def test_setup_cell_says_when_fetching_fails(tmp_path: Path) -> None:
+    ran = run_setup_cell(tmp_path, tmp_path / "nowhere", colab=True)
+    assert ran.returncode != 0 and "git" in ran.stderr and "nowhere" in ran.stderr
+
+
+def test_setup_cell_fetches_nothing_elsewhere(tmp_path: Path, remote: Path) -> None:
+    ran = run_setup_cell(tmp_path, remote, colab=False)
+    assert "No module named 'course_utils'" in ran.stderr and not (tmp_path / "content" / "course").exists()
+
+
+# ---------------------------------------------------------------- nbval as it is set up here
+
+
+@pytest.mark.parametrize(
+    "a, b, same",
+    [
+        ("accuracy 0.912", "accuracy 0.915", True),
+        ("accuracy 0.912", "accuracy 0.93", False),
+        ("123.4 ms", "124.1 ms", True),
+        ("12 of 100", "13 of 100", False),
+        ("12", "12.0", True),
+        ("accuracy 0.91", "Accuracy 0.91", False),
+        ("a  0.5\nb", "a 0.5 b", True),
+        ("-0.5", "0.5", False),
+        ("1e-3", "2e-3", True),
+        ("1.0e3", "2.0e3", False),
+        ("nan", "0.5", False),
+        ("```python\neps = 0.007\n```", "```python\neps = 0.008\n```", False),
+    ],
+)
+def test_outputs_are_compared_with_tolerance(a: str, b: str, same: bool) -> None:
+    assert conftest.close(a, b) is same and conftest.close(b, a) is same
+    assert (conftest.Output(a) == conftest.Output(b)) is same
+
+
+@pytest.mark.parametrize("seconds, megabytes, words", [(61, 100, "61 s; at most 60 s"), (5, 4000, "4000 MB; at most 3072 MB")])
+def test_bars_fail_a_notebook(seconds: float, megabytes: float, words: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(conftest, "_used", {})
+    monkeypatch.setattr(conftest, "SECONDS", 60.0)
+    with pytest.raises(pytest.fail.Exception, match=words):
+        conftest.check_bars("x.ipynb", seconds, megabytes)
+
+
+def test_bars_pass_a_notebook_without_a_memory_figure(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(conftest, "_used", {})
+    conftest.check_bars("x.ipynb", 1.0, None)
+
+
+def test_nbval_fails_what_has_drifted(tmp_path: Path) -> None:
+    """One small notebook with good and bad cells, run as `pytest` runs the chapters."""
+
+    def stored(source: str, text: str | None, **metadata):
+        outputs = [] if text is None else [new_output("stream", text=text)]
+        return new_code_cell(source, execution_count=1, outputs=outputs, metadata=metadata)
+
+    plot = "import sys; sys.stderr.write('noise'); 5;"
+    cells = [
+        stored("print('near 0.501')", "near 0.5\n"),
+        stored(plot, None),
+        stored("print('now')", "then\n", tags=["nbval-ignore-output"]),
+        stored("print('rate 0.70')", "rate 0.50\n"),
+        stored("print('new words')", "old words\n"),
+        stored("assert False, 'the claim'", None),
+        stored("print(object())", "<object object at 0x7f0000000000>\n"),
+    ]
+    nb.write(nb.normalise(new_notebook(cells=cells)), tmp_path / "x.ipynb")
+    command = [sys.executable, "-m", "pytest", "-c", str(ROOT / "pyproject.toml"), "-p", "conftest", "-p", "no:cacheprovider"]
+    alone = {**os.environ, "PYTHONPATH": str(ROOT), "COURSE_NOTEBOOK_SECONDS": "0.001"}
+    ran = subprocess.run([*command, "-q", str(tmp_path / "x.ipynb")], cwd=tmp_path, text=True, capture_output=True, env=alone)
+    failed = {int(number) for number in re.findall(r"^FAILED \S+::Cell (\d+)", ran.stdout, re.M)}
+    assert failed == {3, 4, 5}, ran.stdout
+    assert "3 failed, 4 passed, 1 error" in ran.stdout and "at most 0 s are allowed" in ran.stdout
