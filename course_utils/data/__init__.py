@@ -64,7 +64,7 @@ def load(
 
     `source` None: what the data profile says (`setup(data=...)` or COURSE_DATA, else drawn). Otherwise "drawn", "real"
     (the world's data set: MNIST, GTSRB, CIFAR-10, ImageNet photos or Imagenette), a data set's name ("mnist", "gtsrb",
-    "cifar10", "svhn", "imagenet", "imagenette"), or the path of a folder or zip with pictures (see `real.open_folder`).
+    "cifar10", "svhn", "imagenet", "imagenette"), or the path of a folder or zip with pictures (see `real.PictureFolder`).
     Real data sets are fetched if they are not here.
 
     Which pictures: the drawn ones are an endless sequence for each (world, split, seed), of which the first n are
@@ -96,7 +96,7 @@ def fetch(what: str) -> None:
     """Download the data set of a world ("digits"), or a data set by name ("svhn"), unless it is here and whole."""
     from . import real
 
-    pick("world or data set", what, (*WORLDS, *real.DATASETS))
+    pick("world or data set", what, (*WORLDS, *real.WORLD))
     real.fetch(real.default(what) if what in WORLDS else what)
 
 
@@ -156,8 +156,8 @@ def _find(world: str, source: str | Path) -> str | Path:
     if source == "real":
         return real.default(world)
     path = Path(source).expanduser()
-    if source in real.DATASETS or (path.name == str(source) and not path.exists()):
-        return pick("source", str(source), ("drawn", "real", *real.DATASETS))
+    if source in real.WORLD or (path.name == str(source) and not path.exists()):
+        return pick("source", str(source), ("drawn", "real", *real.WORLD))
     if not path.exists():
         raise ValueError(f"source {str(source)!r} does not exist; the path of a folder or zip of pictures is expected.")
     return path.resolve()

@@ -10,7 +10,7 @@ import stat
 import urllib.error
 import urllib.request
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 
 from torchvision.datasets.utils import extract_archive
@@ -79,12 +79,13 @@ def download(url: str, path: Path, md5: str | None = None, urlopen: Callable | N
     Until then the bytes lie in `<path>.part`; a later call goes on where that ends (HTTP Range). A
     broken transfer is resumed and a wrong checksum starts over, `tries` times in all.
     """
+    part = path.with_name(path.name + ".part")
     if path.is_file():
         if md5 is None or md5sum(path) == md5:
             return path
         warnings.warn(f"{path} is damaged (wrong checksum); it is fetched again.", stacklevel=2)
+        os.replace(path, part)  # it may be a good beginning; if not, the checksum will tell again
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
     problem: object = ""
     for _ in range(tries):
         before = _size(part)
@@ -129,13 +130,15 @@ def _transfer(url: str, part: Path, urlopen: Callable) -> None:
         raise ConnectionError(f"the transfer ended after {_size(part):,} of {total:,} bytes")
 
 
-def unpack(archive: Path, gives: Iterable[str]) -> None:
+def unpack(archive: Path, gives: Collection[str]) -> None:
     """Unpack beside the archive: first into a hidden folder, then each of the paths `gives` is renamed into place."""
     aside = archive.parent / f".unpacking-{archive.name}"
     shutil.rmtree(aside, ignore_errors=True)
     aside.mkdir(parents=True)
     try:
         extract_archive(str(archive), str(aside))
+        if missing := [name for name in gives if not (aside / name).exists()]:
+            raise FileNotFoundError(f"{archive} does not hold {', '.join(missing)}")
         for name in gives:
             target = archive.parent / name
             if target.is_dir():
