@@ -182,6 +182,7 @@ class _Axis:
         units = (cells + 2 * padding - reach - 1 + (stride - 1 if ceil else 0)) // stride + 1
         if ceil and (units - 1) * stride >= cells + padding:  # the last window must not start behind the map
             units -= 1
+        units = max(units, 0)
         taps = torch.arange(units)[:, None] * stride - padding + torch.arange(kernel) * dilation
         inside, taps = (taps >= 0) & (taps < cells), taps.clamp(0, cells - 1)
         far = torch.iinfo(torch.int64).max
