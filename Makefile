@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 # Optional: another index for torch and torchvision, such as https://download.pytorch.org/whl/cpu (smaller, no CUDA).
 TORCH_INDEX ?=
 # Optional: which chapters or checkpoints `make execute` and `make train` work on.
-NAMES ?=
+NAME ?=
 # Optional: more arguments for pytest, such as PYTEST="-k fgsm".
 PYTEST ?=
 
@@ -52,14 +52,14 @@ test-real: setup ## two chapters on real data (COURSE_DATA_DIR, TORCH_HOME say w
 	@COURSE_DATA=real COURSE_NOTEBOOK_SECONDS=$${COURSE_NOTEBOOK_SECONDS:-600} $(PY) -m pytest --nbval-lax \
 		notebooks/04_saliency_occlusion.ipynb notebooks/09_fgsm.ipynb $(PYTEST)
 
-execute: setup ## authors: execute and normalise the chapters (NAMES=09_fgsm), generate the student's
-	@$(PY) -m course_utils.notebooks $(NAMES)
+execute: setup ## authors: execute and normalise the chapters (NAME=09_fgsm), generate the student's
+	@$(PY) -m course_utils.notebooks $(NAME)
 
-train: setup ## train the checkpoints again (NAMES="lenet-digits ..."; without NAMES it lists them)
-	@$(PY) -m experiments.train $(NAMES)
+train: setup ## train the checkpoints again (NAME=lenet-digits; without NAME it lists them)
+	@$(PY) -m experiments.train $(NAME)
 
 bench: setup ## speed against the bare limit (benchmarks/)
-	@for file in benchmarks/[!_]*.py; do echo "== $$file"; $(PY) -m benchmarks.$$(basename $$file .py) || exit 1; done
+	@for file in $$(grep -l __main__ benchmarks/*.py); do echo "== $$file"; $(PY) -m benchmarks.$$(basename $$file .py) || exit 1; done
 
 clean: ## remove .venv and what the tools leave behind; downloaded data stays
 	rm -rf $(VENV) .pytest_cache .hypothesis build dist *.egg-info

@@ -102,6 +102,7 @@ def execute(book, folder: Path):
         kernel_name="python3",
         record_timing=False,
         store_widget_state=False,
+        extra_arguments=["--IPKernelApp.log_level=40"],
         resources={"metadata": {"path": str(folder)}},
     )
     client.execute(env={**os.environ, **where})
