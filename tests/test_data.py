@@ -10,7 +10,9 @@ import hashlib
 import http.server
 import io
 import os
+import pickle
 import struct
+import tarfile
 import threading
 import types
 import urllib.error
@@ -29,7 +31,8 @@ from course_utils.data import catalogue, downloads, real
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "datasets"
 REAL = Path(os.environ.get("COURSE_DATA_DIR", SHARED))
 needs_real = pytest.mark.skipif(
-    not (REAL / "gtsrb48.zip").exists(), reason="the real data sets are not on this machine (COURSE_DATA_DIR or ../shared/datasets)"
+    not (REAL / "gtsrb48.zip").exists(),
+    reason="the real data sets are not on this machine (COURSE_DATA_DIR or ../shared/datasets)",
 )
 
 
@@ -91,9 +94,10 @@ def test_editing_what_load_gave_changes_nothing_else(artist):
     assert torch.equal(again.x, kept[0]) and torch.equal(again.y, kept[1])
 
 
-@pytest.mark.parametrize("world, channels, size", [("digits", 1, 28), ("signs", 3, 48), ("objects", 3, 32), ("photos", 3, 128)])
+@pytest.mark.parametrize(
+    "world, channels, size", [("digits", 1, 28), ("signs", 3, 48), ("objects", 3, 32), ("photos", 3, 128)]
+)
 def test_each_drawn_world(world, channels, size):
-    pytest.importorskip(f"course_utils.data.{'scenes' if world == 'photos' else 'digits' if world == 'digits' else 'signs'}")
     pictures = data.load(world, "test", 12, source="drawn")
     assert pictures.source == "drawn" and pictures.x.shape == (12, channels, size, size) and pictures.y.shape == (12,)
     runtime.check_pictures(pictures.x)
@@ -319,7 +323,16 @@ def test_n_real_pictures_are_the_beginning_of_more(mnist):
     assert len(data.load("digits", "train", 1000, source="real").x) == 40  # all there are
 
 
-@pytest.mark.parametrize("damage", [lambda old: old[:-100], lambda old: old[:500] + b"\0\0\0\0\0\0" + old[506:]], ids=["truncated", "changed"])
+def cut_short(content: bytes) -> bytes:
+    return content[:-100]
+
+
+def changed(content: bytes) -> bytes:
+    middle = len(content) // 2
+    return content[:middle] + bytes(255 - byte for byte in content[middle : middle + 8]) + content[middle + 8 :]
+
+
+@pytest.mark.parametrize("damage", [cut_short, changed])
 def test_damaged_mnist_file_is_named_and_fetched_again(mnist, tmp_path, damage):
     data.fetch("mnist")
     for file in ("t10k-images-idx3-ubyte", "t10k-images-idx3-ubyte.gz"):
@@ -394,7 +407,8 @@ def gtsrb(server, monkeypatch):
     images = {f"GTSRB/Final_Test/Images/{i:05}.ppm": picture((50 * i, 0, 0)) for i in range(4)}
     table = "Filename;Width;ClassId\n" + "".join(f"{i:05}.ppm;20;{10 * i}\n" for i in range(4))
     server.files = {"images.zip": pack(images), "table.zip": pack({"GT-final_test.csv": table})}
-    entries = [("images.zip", md5(server.files["images.zip"]), "GTSRB/Final_Test/Images"), ("table.zip", md5(server.files["table.zip"]), "GT-final_test.csv")]
+    holds = {"images.zip": "GTSRB/Final_Test/Images", "table.zip": "GT-final_test.csv"}
+    entries = [(name, md5(content), holds[name]) for name, content in server.files.items()]
     monkeypatch.setattr(catalogue, "GTSRB_URL", server.address)
     monkeypatch.setattr(catalogue, "GTSRB_FILES", {"test": entries})
     data._real.cache_clear()
@@ -405,6 +419,71 @@ def test_gtsrb_through_torchvision(gtsrb):
     signs = data.load("signs", "test", source="real")
     assert signs.x.shape == (4, 3, 48, 48) and signs.y.tolist() == [0, 10, 20, 30] and len(set(signs.names)) == 43
     assert torch.allclose(signs.x[:, 0].amax((1, 2)), torch.tensor([0, 50, 100, 150]) / 255)
+
+
+def test_svhn_stands_beside_the_objects(tmp_path, monkeypatch):
+    scipy_io = pytest.importorskip("scipy.io")
+    (tmp_path / "data").mkdir()
+    path = tmp_path / "data" / "test_32x32.mat"
+    pixels = torch.arange(3, dtype=torch.uint8).expand(32, 32, 3, 3).numpy()
+    scipy_io.savemat(path, {"X": pixels, "y": torch.tensor([[10], [1], [9]], dtype=torch.uint8).numpy()})
+    monkeypatch.setitem(datasets.SVHN.split_list, "test", ["http://nowhere/", path.name, downloads.md5sum(path)])
+    houses = data.load("objects", "test", source="svhn")
+    assert houses.x.shape == (3, 3, 32, 32) and houses.y.tolist() == [0, 1, 9] and houses.source == "svhn"
+    assert (houses.x[:, 0, 0, 0] * 255).round().tolist() == [0, 1, 2]
+    assert data.load("digits", "test", source="svhn").x.shape == (3, 1, 28, 28)
+
+
+@pytest.fixture
+def cifar10(server, monkeypatch):
+    """A small CIFAR-10 on the server: one picture for each of the five training files, two for testing."""
+    cifar, files = datasets.CIFAR10, {"batches.meta": {"label_names": list(catalogue.CIFAR10_NAMES)}}
+    for k, (name, _) in enumerate([*cifar.train_list, *cifar.test_list]):
+        count = 2 if name == "test_batch" else 1
+        files[name] = {"data": torch.full((count, 3072), k, dtype=torch.uint8).numpy(), "labels": [k] * count}
+    content = {name: pickle.dumps(value) for name, value in files.items()}
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
+        for name, data_ in content.items():
+            info = tarfile.TarInfo(f"{cifar.base_folder}/{name}")
+            info.size = len(data_)
+            archive.addfile(info, io.BytesIO(data_))
+    server.files["cifar.tar.gz"] = buffer.getvalue()
+    monkeypatch.setattr(cifar, "url", server.address + "cifar.tar.gz")
+    monkeypatch.setattr(cifar, "tgz_md5", md5(buffer.getvalue()))
+    monkeypatch.setattr(cifar, "train_list", [[name, md5(content[name])] for name, _ in cifar.train_list])
+    monkeypatch.setattr(cifar, "test_list", [["test_batch", md5(content["test_batch"])]])
+    monkeypatch.setattr(cifar, "meta", {**cifar.meta, "md5": md5(content["batches.meta"])})
+    return server
+
+
+def test_cifar10_through_torchvision(cifar10, tmp_path):
+    train, test = (data.load("objects", split, source="real") for split in ("train", "test"))
+    assert train.x.shape == (5, 3, 32, 32) and train.y.tolist() == [0, 1, 2, 3, 4] and test.y.tolist() == [5, 5]
+    assert (train.x[:, 1, 3, 4] * 255).round().tolist() == [0, 1, 2, 3, 4] and len(cifar10.asked) == 1
+    batch = tmp_path / "data" / "cifar-10-batches-py" / "data_batch_2"
+    batch.write_bytes(b"")
+    with pytest.warns(UserWarning, match="Damaged: .*data_batch_2"):
+        real.load("cifar10", "train", None, 3, 32, 32)
+    assert batch.stat().st_size > 0 and len(cifar10.asked) == 1  # from the archive
+
+
+def test_imagenette_is_labelled_for_imagenet_networks(server, monkeypatch, tmp_path):
+    wnids, buffer = list(catalogue.IMAGENETTE), io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
+        for wnid in wnids:
+            content = picture((7, 7, 7), (320, 400), "JPEG")
+            info = tarfile.TarInfo(f"imagenette2-320/val/{wnid}/a.JPEG")
+            info.size = len(content)
+            archive.addfile(info, io.BytesIO(content))
+    server.files["i.tgz"] = buffer.getvalue()
+    monkeypatch.setattr(catalogue, "IMAGENETTE_URL", server.address + "i.tgz")
+    monkeypatch.setattr(catalogue, "IMAGENETTE_MD5", md5(buffer.getvalue()))
+    photos = data.load("photos", "test", source="real")
+    assert photos.source == "imagenette" and photos.x.shape == (10, 3, 224, 224)
+    assert [photos.names[i] for i in photos.y.tolist()][:3] == ["tench", "English springer", "cassette player"]
+    (tmp_path / "data" / "imagenette2-320").rename(tmp_path / "elsewhere")
+    assert torch.equal(data.load("photos", "test", source=tmp_path / "elsewhere").y, photos.y)  # WordNet ids are known
 
 
 def test_unreadable_picture_is_named_and_unpacked_again(gtsrb, tmp_path):
@@ -426,16 +505,26 @@ def write(folder: Path, files: dict[str, tuple[int, int, int]], size: tuple[int,
     return folder
 
 
-def zipped(folder: Path) -> Path:
+def as_it_is(folder: Path) -> Path:
+    return folder
+
+
+def zipped(folder: Path, above: Path | None = None) -> Path:
     with zipfile.ZipFile(folder.with_suffix(".zip"), "w") as archive:
         for file in sorted(p for p in folder.rglob("*") if p.is_file()):
-            archive.write(file, file.relative_to(folder))
+            archive.write(file, file.relative_to(above or folder))
     return folder.with_suffix(".zip")
 
 
-@pytest.mark.parametrize("pack", [lambda folder: folder, zipped], ids=["folder", "zip"])
+def zipped_with_its_folder(folder: Path) -> Path:
+    write(folder / "__MACOSX" / "train", {"._0.png": (0, 0, 0)})
+    return zipped(folder, folder.parent)
+
+
+@pytest.mark.parametrize("pack", [as_it_is, zipped, zipped_with_its_folder])
 def test_class_folders_with_train_and_test(tmp_path, pack):
-    files = {f"{split}/{name}/{i}.png": (i, 90, 0) for split in ("train", "test") for name in ("truck", "bird") for i in range(3)}
+    parts = [f"{split}/{name}" for split in ("train", "test") for name in ("truck", "bird")]
+    files = {f"{part}/{i}.png": (i, 90, 0) for part in parts for i in range(3)}
     path = pack(write(tmp_path / "mine", files))
     pictures = data.load("objects", "train", source=path)
     assert pictures.names == catalogue.CIFAR10_NAMES and pictures.y.tolist() == [2, 2, 2, 9, 9, 9]
@@ -444,7 +533,8 @@ def test_class_folders_with_train_and_test(tmp_path, pack):
 
 
 def test_other_class_names_are_classes_of_their_own_and_are_split(tmp_path):
-    path = write(tmp_path / "pets", {f"{name}/{i}.png": (i, k, 0) for k, name in enumerate(("rex", "bello")) for i in range(10)})
+    colours = {f"{name}/{i}.png": (i, k, 0) for k, name in enumerate(("rex", "bello")) for i in range(10)}
+    path = write(tmp_path / "pets", colours)
     train, test = (data.load("photos", split, source=str(path), size=16) for split in ("train", "test"))
     assert train.names == ("bello", "rex") and len(train.x) == 16 and test.y.bincount().tolist() == [2, 2]
     seen = {tuple(p) for p in train.x[:, :, 0, 0].tolist()}
@@ -491,7 +581,7 @@ def test_unreadable_picture_in_a_folder_of_ones_own(tmp_path):
     assert "mine/b.png" in two_lines(error)[0]
 
 
-@pytest.mark.parametrize("damage", [lambda old: old[:-200], lambda old: old.replace(b"IDAT", b"XXXX")], ids=["truncated", "changed"])
+@pytest.mark.parametrize("damage", [cut_short, lambda content: content.replace(b"IDAT", b"XXXX")])
 def test_damaged_zip_is_named_and_the_folder_beside_is_taken(tmp_path, damage):
     archive = zipped(write(tmp_path / "data" / "imagenet-photos", {"0001_n01443537_goldfish.png": (5, 5, 5)}))
     archive.write_bytes(damage(archive.read_bytes()))
@@ -524,7 +614,12 @@ def test_every_beginning_of_spread_has_the_shares_of_the_classes():
 @needs_real
 @pytest.mark.parametrize(
     "world, source, classes, size, known",
-    [("digits", "mnist", 10, 28, 10), ("signs", "gtsrb", 43, 48, 43), ("objects", "cifar10", 10, 32, 10), ("photos", "imagenet", 1000, 224, 200)],
+    [
+        ("digits", "mnist", 10, 28, 10),
+        ("signs", "gtsrb", 43, 48, 43),
+        ("objects", "cifar10", 10, 32, 10),
+        ("photos", "imagenet", 1000, 224, 200),
+    ],
 )
 def test_real_worlds(monkeypatch, world, source, classes, size, known):
     monkeypatch.setenv("COURSE_DATA_DIR", str(REAL))

@@ -108,7 +108,7 @@ def _drawn(world: str, split: str, n: int, seed: int, size: int) -> Pictures:
     step = WORLDS[world].chunk
     chunks = [_chunk(world, split, seed, size, i) for i in range((n + step - 1) // step)]
     x, y, boxes, masks = (None if parts[0] is None else torch.cat(parts)[:n] for parts in zip(*chunks))
-    return Pictures(x.float() / 255, y, _artist(world).NAMES, "drawn", boxes, masks)
+    return Pictures(x.float() / 255, y, tuple(_artist(world).NAMES), "drawn", boxes, masks)
 
 
 @functools.lru_cache(maxsize=128)
@@ -165,8 +165,9 @@ def _find(world: str, source: str | Path) -> str | Path:
 
 @functools.lru_cache(maxsize=4)
 def _real(
-    where: str | Path, looked_in: tuple[Path, ...], world: str, split: str, n: int | None, channels: int, size: int, short: int
-) -> tuple[Tensor, Tensor, tuple[str, ...], str]:
+    where: str | Path, looked_in: tuple[Path, ...], world: str, split: str, n: int | None,
+    channels: int, size: int, short: int,
+) -> tuple[Tensor, Tensor, tuple[str, ...], str]:  # fmt: skip
     """Decoded pictures (uint8), kept for the next call: reading a large data set takes seconds."""
     from . import real
 

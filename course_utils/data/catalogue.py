@@ -50,7 +50,8 @@ FOLDERS = {  # other names under which a data set is found, as a folder or a zip
     "imagenette": ("imagenette2", "imagenette2-160"),
 }
 WORLD = {  # data set -> its world; a world's first data set is its usual one
-    "mnist": "digits", "gtsrb": "signs", "cifar10": "objects", "svhn": "objects", "imagenet": "photos", "imagenette": "photos",
+    "mnist": "digits", "gtsrb": "signs", "cifar10": "objects", "svhn": "objects",
+    "imagenet": "photos", "imagenette": "photos",
 }  # fmt: skip
 
 

@@ -115,13 +115,13 @@ def _transfer(url: str, part: Path, urlopen: Callable) -> None:
     """Append to `part` what is missing of `url`; ConnectionError when the transfer ends too early."""
     have = _size(part)
     headers = {"User-Agent": "course_utils", **({"Range": f"bytes={have}-"} if have else {})}
-    with urlopen(urllib.request.Request(url, headers=headers), timeout=60) as response:
+    with urlopen(urllib.request.Request(url, headers=headers), timeout=30) as response:
         if response.status != 206:  # the server sends the whole file
             have = 0
         length = response.headers.get("Content-Length")
         total = have + int(length) if length else None
         chunks: Iterable[bytes] = iter(lambda: response.read(CHUNK), b"")
-        shown = os.environ.get("COURSE_PROGRESS", "1") == "1"  # a download was asked for: say how it goes, also in a notebook
+        shown = os.environ.get("COURSE_PROGRESS", "1") == "1"  # someone waits for it, also in a notebook
         with open(part, "ab" if have else "wb") as file:
             steps = (total - have + CHUNK - 1) // CHUNK if total else None
             for chunk in progress(chunks, f"fetching {part.stem}", steps, shown=shown):

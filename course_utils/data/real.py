@@ -58,7 +58,8 @@ def open_dataset(name: str, root: Path, split: str) -> Album:
     if name == "cifar10":
         cifar = datasets.CIFAR10(root, train=split == "train")
         array = torch.from_numpy(cifar.data).permute(0, 3, 1, 2)
-        return Album(cifar, torch.tensor(cifar.targets), catalogue.CIFAR10_NAMES, lambda i: f"{root}/{cifar.base_folder}", array)
+        labels, where = torch.tensor(cifar.targets), f"{root}/{cifar.base_folder}"
+        return Album(cifar, labels, catalogue.CIFAR10_NAMES, lambda i: where, array)
     if name == "svhn":
         svhn = datasets.SVHN(root, split)
         array, labels = torch.from_numpy(svhn.data), torch.from_numpy(svhn.labels).long()
@@ -86,19 +87,24 @@ class PictureFolder(datasets.ImageFolder):
 
     def __init__(self, path: Path, split: str, known: Sequence[str]) -> None:
         if path.is_dir():
-            files, read = [file.relative_to(path).as_posix() for file in path.rglob("*")], lambda name: (path / name).read_bytes()
+            files = [file.relative_to(path).as_posix() for file in path.rglob("*")]
+            read = lambda name: (path / name).read_bytes()  # noqa: E731
         else:
             archive = zipfile.ZipFile(path)
             files, read = archive.namelist(), archive.read
-        files = sorted(name for name in files if name.lower().endswith(datasets.folder.IMG_EXTENSIONS))
-        parts = [top for top in ("train", "test", "val") if any(name.startswith(f"{top}/") for name in files)]
-        own = [top for top in parts if (top == "train") == (split == "train")][:1]
-        self.files = [name for name in files if not parts or name.split("/")[0] in own]
-        self.divide, self.split, self.known, self.depth = not parts, split, tuple(known), 1 if parts else 0
+        hidden = re.compile(r"(^|/)(\.|__MACOSX)")
+        files = [f for f in files if f.lower().endswith(datasets.folder.IMG_EXTENSIONS) and not hidden.search(f)]
+        outer = f"{path.stem}/"  # a zip may hold its folder, or only what is inside
+        top = len(outer) if path.is_file() and all(name.startswith(outer) for name in files) else 0
+        parts = [part for part in ("train", "test", "val") if any(name.startswith(f"{part}/", top) for name in files)]
+        own = [part for part in parts if (part == "train") == (split == "train")][:1]
+        self.files = sorted(name for name in files if not parts or name[top:].split("/")[0] in own)
+        self.skip = bool(top) + bool(parts)  # levels above the class folders
+        self.divide, self.split, self.known, self.imagenet = not parts, split, tuple(known), len(known) == 1000
         super().__init__(str(path), loader=lambda name: Image.open(io.BytesIO(read(name))))
 
     def _folder(self, name: str) -> str | None:
-        levels = name.split("/")[self.depth : -1]
+        levels = name.split("/")[self.skip : -1]
         return levels[0] if levels else None
 
     def find_classes(self, directory: str) -> tuple[list[str], dict[str, int]]:
@@ -107,7 +113,7 @@ class PictureFolder(datasets.ImageFolder):
             raise ValueError(f"{directory} holds no pictures for {self.split!r}; files ending in {kinds} are expected.")
         folders = sorted({self._folder(name) or "" for name in self.files})
         known = {name: i for i, name in enumerate(self.known)}
-        if len(known) == 1000:
+        if self.imagenet:
             known.update(catalogue.IMAGENETTE)
         if all(name in known for name in folders):
             return list(self.known), {name: known[name] for name in folders}
@@ -122,7 +128,7 @@ class PictureFolder(datasets.ImageFolder):
             testing = set(order[len(order) - len(order) // 5 :])
             return [s for i, s in enumerate(samples) if not self.divide or (i in testing) == (self.split == "test")]
         indices = [re.match(r"0?(\d{1,3})_n\d{8}_", Path(name).name) for name in self.files]
-        return [(name, int(index[1]) if index else -1) for name, index in zip(self.files, indices)]
+        return [(name, int(index[1]) if index and self.imagenet else -1) for name, index in zip(self.files, indices)]
 
 
 def open_folder(path: Path, split: str, known: Sequence[str]) -> Album:
@@ -219,7 +225,8 @@ def use(name: str, split: str, work: Callable[[Album], Result]) -> Result:
         folder = catalogue.FOLDERS[name][0]
         raise FetchError(what, "it has no public address", f"put {folder}.zip or the folder {folder} into {root}")
     for archive in archives(name, split):
-        if any(not path.exists() or (md5sum(path) != md5 if md5 else trouble) for path, md5 in archive.results(root).items()):
+        results = archive.results(root).items()
+        if any(not path.exists() or (md5sum(path) != md5 if md5 else trouble) for path, md5 in results):
             _fetch(archive, root, what)
     try:
         return work(open_dataset(name, root, split))
