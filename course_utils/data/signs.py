@@ -288,15 +288,20 @@ def texture_level(side: float) -> int:
 # ---------------------------------------------------------------- the camera
 
 
-def _plane_corners(count: int, size: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Where the corners of each sign's square fall `[N, 4, 2]` and its side `[N]`, in pixels: turned in space, seen from near."""
+def turned(count: int, generator: torch.Generator) -> Tensor:
+    """Corners `[N, 4, 2]` of squares of side 1 around (0, 0), turned in space and seen from near."""
     turn, tip, roll = (normal((count, 1), d, generator).clamp(-2.2 * d, 2.2 * d) for d in (0.33, 0.12, 0.06))
     u, v = torch.tensor([[-0.5, 0.5, 0.5, -0.5]]), torch.tensor([[-0.5, -0.5, 0.5, 0.5]])
     x, y = u * roll.cos() - v * roll.sin(), u * roll.sin() + v * roll.cos()
     y, z = y * tip.cos(), y * tip.sin()
     x, z = x * turn.cos() + z * turn.sin(), z * turn.cos() - x * turn.sin()
     distance = uniform((count, 1), 1.8, 6.0, generator)
-    seen = torch.stack([x, y], 2) / (1 + z / distance)[..., None]
+    return torch.stack([x, y], 2) / (1 + z / distance)[..., None]
+
+
+def _plane_corners(count: int, size: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Where the corners of each sign's square fall `[N, 4, 2]` and its side `[N]`, in pixels."""
+    seen = turned(count, generator)
     side = size * uniform((count, 1, 1), 0.64, 0.95, generator)
     room = (size - side).clamp_min(0) * 0.4
     shift = (torch.rand(count, 1, 2, generator=generator) - 0.5) * 2 * room
@@ -312,7 +317,7 @@ _SKIES = torch.tensor([[0.28, 0.52, 0.85], [0.38, 0.60, 0.88], [0.50, 0.70, 0.92
 _BARKS = torch.tensor([[0.20, 0.15, 0.11], [0.12, 0.10, 0.09], [0.30, 0.25, 0.20], [0.38, 0.38, 0.38], [0.5, 0.5, 0.5]])
 
 
-def _column(values: Tensor) -> Tensor:
+def column(values: Tensor) -> Tensor:
     """Per-picture colours `[N, 3]` or numbers `[N]` as `[N, 3 or 1, 1, 1]`."""
     return values.reshape(len(values), -1, 1, 1)
 
@@ -321,27 +326,27 @@ def _leaves(count: int, size: int, generator: torch.Generator) -> Tensor:
     """Foliage `[N, 3, S, S]`: dark and light clumps of two greens or browns, with bits of sky in some."""
     fine = uniform((count, 1), 0.3, 1.2, generator) * torch.tensor([[0.5, 0.8, 1.0, 0.9]])
     clumps = shapes.noise(count, 2, size, (4, 9, 20, min(40, size)), fine, generator)
-    first, second = (_column(shapes.choose(_FOLIAGE, count, generator)) for _ in range(2))
+    first, second = (column(shapes.choose(_FOLIAGE, count, generator)) for _ in range(2))
     mixed = torch.lerp(first, second, torch.sigmoid(2 * clumps[:, 1:]))
-    shade = torch.exp(0.55 * clumps[:, :1] * _column(uniform((count,), 0.5, 1.3, generator)))
+    shade = torch.exp(0.55 * clumps[:, :1] * column(uniform((count,), 0.5, 1.3, generator)))
     return mixed * shade
 
 
 def _walls(count: int, size: int, generator: torch.Generator) -> Tensor:
     """House fronts `[N, 3, S, S]`: plaster or bricks, with a few dark windows."""
     x, y = shapes.grid(size)
-    tone = _column(shapes.choose(_WALLS, count, generator)) * _column(uniform((count,), 0.75, 1.15, generator))
+    tone = column(shapes.choose(_WALLS, count, generator)) * column(uniform((count,), 0.75, 1.15, generator))
     rough = 1 + 0.06 * shapes.noise(count, 1, size, (3, 12, min(40, size)), (1.0, 0.7, 0.6), generator)
-    rows = _column(uniform((count,), 10, 22, generator))
+    rows = column(uniform((count,), 10, 22, generator))
     course = (y * rows).floor()
     across = (x * rows / 2 + 0.5 * (course % 2)) % 1
     joint = torch.maximum(((y * rows) % 1 - 0.5).abs() * 2 - 0.76, (across - 0.5).abs() * 2 - 0.88).clamp(0, 0.12) / 0.12
-    brick = 1 - 0.28 * joint * _column(chance((count,), 0.35, generator))
-    period, start = _column(uniform((count,), 0.45, 0.9, generator)), _column(uniform((count,), 0, 1, generator))
+    brick = 1 - 0.28 * joint * column(chance((count,), 0.35, generator))
+    period, start = column(uniform((count,), 0.45, 0.9, generator)), column(uniform((count,), 0, 1, generator))
     u, v = (x + start) % period - period / 2, (y + 2 * start) % (period * 1.1) - period * 0.55
     window = box(u, v, 0.0, 0.0, period * 0.22, period * 0.32)
-    glass = coverage(window, 1.5 / size) * _column(chance((count,), 0.55, generator))
-    frame = coverage(window.abs() - 0.015, 1.5 / size) * _column(chance((count,), 0.5, generator)) * (glass > 0)
+    glass = coverage(window, 1.5 / size) * column(chance((count,), 0.55, generator))
+    frame = coverage(window.abs() - 0.015, 1.5 / size) * column(chance((count,), 0.5, generator)) * (glass > 0)
     picture = shapes.over(tone * rough * brick, torch.tensor([0.17, 0.2, 0.24])[None, :, None, None], glass)
     return shapes.over(picture, torch.full((1, 3, 1, 1), 0.85), frame)
 
@@ -349,24 +354,24 @@ def _walls(count: int, size: int, generator: torch.Generator) -> Tensor:
 def _background(count: int, size: int, generator: torch.Generator) -> Tensor:
     """What stands behind a sign `[N, 3, S, S]`: sky above a wavy line, leaves or a house below, a trunk or two."""
     x, y = shapes.grid(size)
-    sky = _column(shapes.choose(_SKIES, count, generator))
+    sky = column(shapes.choose(_SKIES, count, generator))
     cloud = torch.sigmoid(1.6 * shapes.noise(count, 1, size, (2, 4, 8), (1.0, 0.8, 0.4), generator))
-    white = 0.5 * cloud * _column(uniform((count,), 0, 1, generator)) + 0.2 * y
+    white = 0.5 * cloud * column(uniform((count,), 0, 1, generator)) + 0.2 * y
     sky = torch.lerp(sky.expand(count, 3, size, size), torch.full((1, 3, 1, 1), 0.95).expand(count, 3, size, size), white)
-    house = _column(chance((count,), 0.35, generator))
+    house = column(chance((count,), 0.35, generator))
     below = torch.lerp(_leaves(count, size, generator), _walls(count, size, generator), house)
 
     wavy = shapes.noise(count, 1, size, (3, 7, 16, min(32, size)), (1.0, 0.8, 0.6, 0.4), generator)
     slope = normal((count,), 0.15, generator)
-    line = _column(uniform((count,), -0.5, 1.35, generator)) + _column(slope) * (x - 0.5)
+    line = column(uniform((count,), -0.5, 1.35, generator)) + column(slope) * (x - 0.5)
     edge = line - y + wavy * (0.09 * (1 - house) + 0.004)
     picture = torch.lerp(below, sky, coverage(-edge, 2.5 / size).expand_as(sky))
 
     for _ in range(2):
-        place, width = _column(uniform((count,), -0.1, 1.1, generator)), _column(uniform((count,), 0.01, 0.07, generator))
-        lean = _column(normal((count,), 0.12, generator))
-        trunk = coverage((x - place - lean * (y - 0.5)).abs() - width, 2.0 / size) * _column(chance((count,), 0.4, generator))
-        colour = _column(shapes.choose(_BARKS, count, generator)) * (1 + 0.25 * ((x - place) / width).clamp(-1, 1))
+        place, width = column(uniform((count,), -0.1, 1.1, generator)), column(uniform((count,), 0.01, 0.07, generator))
+        lean = column(normal((count,), 0.12, generator))
+        trunk = coverage((x - place - lean * (y - 0.5)).abs() - width, 2.0 / size) * column(chance((count,), 0.4, generator))
+        colour = column(shapes.choose(_BARKS, count, generator)) * (1 + 0.25 * ((x - place) / width).clamp(-1, 1))
         picture = shapes.over(picture, colour, trunk)
     return picture
 
@@ -376,60 +381,60 @@ def _pole(picture: Tensor, corners: Tensor, side: Tensor, generator: torch.Gener
     count, _, size, _ = picture.shape
     x, y = shapes.grid(size)
     middle = corners.mean(1) / size
-    half = _column(side / size * uniform((count,), 0.03, 0.05, generator))
-    across = (x - _column(middle[:, 0]) - _column(normal((count,), 0.02, generator)) * (y - 0.5)) / half
-    cover = coverage((across.abs() - 1) * half, 1.0 / size) * (y > _column(middle[:, 1]))
-    cover = cover * _column(chance((count,), 0.8, generator))
-    shine = 0.62 - 0.35 * (across - _column(uniform((count,), -0.7, 0.7, generator))).abs().clamp_max(1.4)
+    half = column(side / size * uniform((count,), 0.03, 0.05, generator))
+    across = (x - column(middle[:, 0]) - column(normal((count,), 0.02, generator)) * (y - 0.5)) / half
+    cover = coverage((across.abs() - 1) * half, 1.0 / size) * (y > column(middle[:, 1]))
+    cover = cover * column(chance((count,), 0.8, generator))
+    shine = 0.62 - 0.35 * (across - column(uniform((count,), -0.7, 0.7, generator))).abs().clamp_max(1.4)
     return shapes.over(picture, shine * torch.tensor([0.97, 1.0, 1.02])[None, :, None, None], cover)
 
 
-def _worn(colour: Tensor, cover: Tensor, generator: torch.Generator) -> Tensor:
+def worn(colour: Tensor, cover: Tensor, generator: torch.Generator) -> Tensor:
     """Faded, dirty and dented paint; `colour` is multiplied by `cover` and stays so."""
     count, _, size, _ = colour.shape
     grey = colour.mean(1, keepdim=True)
-    fade = _column(uniform((count,), 0, 1, generator).square() * 0.45)
+    fade = column(uniform((count,), 0, 1, generator).square() * 0.45)
     colour = torch.lerp(colour, 0.55 * grey + 0.32 * cover, fade.expand_as(colour))
     stains = shapes.noise(count, 1, size, (3, 8, 18, min(36, size)), (0.8, 1.0, 0.8, 0.6), generator)
-    dirt = _column(uniform((count,), 0, 1, generator).square() * 0.3)
+    dirt = column(uniform((count,), 0, 1, generator).square() * 0.3)
     colour = colour * (1 - dirt * torch.sigmoid(2.5 * stains - 0.5))
-    gloss = 1 + _column(normal((count,), 0.12, generator)) * (shapes.grid(size)[0] - 0.5)
+    gloss = 1 + column(normal((count,), 0.12, generator)) * (shapes.grid(size)[0] - 0.5)
     return colour * gloss
 
 
-def _shadows(count: int, size: int, generator: torch.Generator) -> Tensor:
+def shadows(count: int, size: int, generator: torch.Generator) -> Tensor:
     """Light that falls on a sign `[N, 1, S, S]`: even, cut by the edge of a shadow, or dappled by leaves."""
     x, y = shapes.grid(size)
-    angle, offset = _column(uniform((count,), 0, 6.3, generator)), _column(normal((count,), 0.2, generator))
-    soft = _column(uniform((count,), 0.03, 0.15, generator))
+    angle, offset = column(uniform((count,), 0, 6.3, generator)), column(normal((count,), 0.2, generator))
+    soft = column(uniform((count,), 0.03, 0.15, generator))
     ripple = shapes.noise(count, 1, size, (3, 6, 12), (0.6, 1.0, 0.8), generator)
-    leafy = _column(chance((count,), 0.45, generator))
+    leafy = column(chance((count,), 0.45, generator))
     distance = (x - 0.5) * angle.cos() + (y - 0.5) * angle.sin() - offset
     shade = torch.sigmoid((distance + (0.03 + 0.17 * leafy) * ripple) / soft)
-    depth = _column(uniform((count,), 0.25, 0.6, generator) * chance((count,), 0.35, generator))
+    depth = column(uniform((count,), 0.25, 0.6, generator) * chance((count,), 0.35, generator))
     return 1 - depth * shade
 
 
 def _branch(count: int, size: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
     """A branch that reaches in from one side before some signs: its colour and its cover."""
     x, y = shapes.grid(size)
-    angle, reach = _column(uniform((count,), 0, 6.3, generator)), _column(uniform((count,), 0.2, 0.42, generator))
+    angle, reach = column(uniform((count,), 0, 6.3, generator)), column(uniform((count,), 0.2, 0.42, generator))
     blades = shapes.noise(count, 1, size, (9, 17, min(30, size)), (1.0, 1.0, 0.5), generator)
     near = (x - 0.5) * angle.cos() + (y - 0.5) * angle.sin() - reach
-    cover = torch.sigmoid((near * 9 + blades - 0.4) * 5) * _column(chance((count,), 0.14, generator))
-    green = _column(shapes.choose(_FOLIAGE, count, generator)) * torch.exp(0.3 * blades)
+    cover = torch.sigmoid((near * 9 + blades - 0.4) * 5) * column(chance((count,), 0.14, generator))
+    green = column(shapes.choose(_FOLIAGE, count, generator)) * torch.exp(0.3 * blades)
     return green, cover
 
 
-def _exposed(picture: Tensor, generator: torch.Generator) -> Tensor:
+def exposed(picture: Tensor, generator: torch.Generator) -> Tensor:
     """Brightness, contrast and colour of the light and of the camera."""
     count = len(picture)
     gain = torch.exp(normal((count,), 0.3, generator) )
     dark = chance((count,), 0.1, generator) * uniform((count,), 0.35, 0.7, generator)
     cast = torch.exp(normal((count, 3), 0.035, generator))
-    lit = picture * _column(gain * (1 - dark)) * _column(cast)
-    haze = _column(uniform((count,), 0, 1, generator).pow(3) * 0.3)
-    lit = torch.lerp(lit, torch.full_like(lit, 0.75) * _column(gain * (1 - dark)), haze.expand_as(lit))
+    lit = picture * column(gain * (1 - dark)) * column(cast)
+    haze = column(uniform((count,), 0, 1, generator).pow(3) * 0.3)
+    lit = torch.lerp(lit, torch.full_like(lit, 0.75) * column(gain * (1 - dark)), haze.expand_as(lit))
     # A film-like curve: straight below, bending softly into white.
     return torch.where(lit < 0.7, lit, 1 - 0.3 * torch.exp(-(lit - 0.7) / 0.3))
 
@@ -444,17 +449,17 @@ def _pictures(y: Tensor, size: int, generator: torch.Generator) -> SignBatch:
     angle = uniform((count,), 0, 3.2, generator)
     back = shapes.blur(back, shapes.blur_kernels(sharpness * uniform((count,), 0.2, 1.2, generator), torch.zeros(count), angle, max(2, size // 20)))
 
-    back = back * _column(torch.exp(normal((count,), 0.25, generator)))
-    front = _worn(plate[:, :3], cover, generator) * _shadows(count, size, generator)
-    front = front * _column(torch.exp(normal((count,), 0.18, generator) - 0.08))
+    back = back * column(torch.exp(normal((count,), 0.25, generator)))
+    front = worn(plate[:, :3], cover, generator) * shadows(count, size, generator)
+    front = front * column(torch.exp(normal((count,), 0.18, generator) - 0.08))
     picture = front + back * (1 - cover)
     green, leaves = _branch(count, size, generator)
     picture = shapes.over(picture, green, leaves)
 
     defocus = sharpness * (0.25 + 0.7 * uniform((count,), 0, 1, generator).pow(2.5))
     motion = sharpness * (1.8 * uniform((count,), 0, 1, generator).pow(4))
-    picture = shapes.blur(_exposed(picture, generator), shapes.blur_kernels(defocus, motion, angle, max(2, size // 12)))
-    grain = torch.randn(picture.shape, generator=generator) * _column(uniform((count,), 0.004, 0.03, generator))
+    picture = shapes.blur(exposed(picture, generator), shapes.blur_kernels(defocus, motion, angle, max(2, size // 12)))
+    grain = torch.randn(picture.shape, generator=generator) * column(uniform((count,), 0.004, 0.03, generator))
     return SignBatch((picture + grain).clamp(0, 1), cover[:, 0] > 0.5)
 
 
