@@ -473,6 +473,10 @@ class Local:
         except Exception as problem:  # whatever a forward does to stand-ins for tensors; the plain way needs none
             self.why_not = f"the forward cannot be written down as fixed steps: {problem}"
             return
+        if not self.plan.windows:
+            mixing = next((seen for seen in self.plan.sees.values() if isinstance(seen, str)), "output")
+            self.why_not = f"{mixing} mixes all positions before any convolution or pooling"
+            return
         with frozen(self.model), torch.no_grad():
             values: dict[fx.Node, Any] = {**self.plan.constants, self.plan.input: self.x}
             for node in self.plan.graph.nodes:
@@ -483,8 +487,6 @@ class Local:
         same = isinstance(plain, Tensor) and isinstance(values[node], Tensor) and plain.shape == values[node].shape
         if not (same and torch.allclose(plain, values[node], rtol=1e-4, atol=1e-4)):
             self.why_not = "written down as fixed steps, the forward gives other results"
-        elif not self.plan.windows:
-            self.why_not = f"{next((s for s in self.plan.sees.values() if isinstance(s, str)), 'output')} mixes all positions"
 
     def __call__(
         self, boxes: Tensor, patches: Tensor, *, index: Tensor | None = None, batch_size: int = 8

@@ -363,6 +363,8 @@ def test_where_it_cannot_be_local_whole_pictures_are_run(wrap: type[nn.Module]) 
     assert torch.allclose(local_forward(model, x, boxes, patches, batch_size=3), whole, atol=1e-6)
     if wrap is Branching:
         assert "fixed steps" in str(Local(model, x).why_not)
+    else:
+        assert "mean (mean) mixes all positions before" in str(Local(model, x).why_not)
 
 
 def test_a_normalizer_inside_the_model_stays_local() -> None:

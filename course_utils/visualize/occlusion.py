@@ -29,12 +29,13 @@ def window_starts(pixels: int, window: int, stride: int) -> Tensor:
 
 def occlusion_logits(
     model: nn.Module, x: Tensor, *, window: int | tuple[int, int] = 15, stride: int | tuple[int, int] = 8,
-    fill: float | Tensor = 0.5, batch_size: int = 8, local: bool = True,
+    fill: float | Tensor = 0.5, batch_size: int | None = None, local: bool = True,
 ) -> Tensor:  # fmt: skip
     """The scores [N, rows, columns, classes] with a window of colour `fill` at every position of `window_starts`.
 
-    `fill` is a number or one value for each colour channel. With `local` only the part of the network that a window can reach is
-    computed again (`layers.Local`): the same scores, to within rounding, in less time.
+    `fill` is a number or one value for each colour channel. With `local` only the part of the network that a window can
+    reach is computed again (`layers.Local`): the same scores, to within rounding, in less time. `batch_size` None is 16 windows at
+    224x224 and more on smaller pictures; a GPU takes larger ones.
     """
     check_pictures(x, model)
     size = (x.shape[2], x.shape[3])
@@ -42,15 +43,18 @@ def occlusion_logits(
     starts = [window_starts(*axis) for axis in zip(size, window, stride)]
     boxes = torch.cartesian_prod(*starts)
     patch = torch.as_tensor(fill).to(x).reshape(-1, 1, 1).expand(x.shape[1], *window)[None]
-    scores = [  # a picture's maps are kept while its windows run, so one picture at a time
-        Local(model, picture[None], local=local)(boxes, patch, batch_size=batch_size) for picture in x
-    ]
-    return torch.stack(scores).unflatten(1, [len(s) for s in starts])
+    scale = max(1, 224 * 224 // x[0, 0].numel())
+    scores = []
+    for some in x.split(4 * scale):  # every map of these pictures is kept while their windows run
+        index = torch.arange(len(some)).repeat_interleave(len(boxes))
+        run = Local(model, some, local=local)
+        scores.append(run(boxes.repeat(len(some), 1), patch, index=index, batch_size=batch_size or 16 * scale))
+    return torch.cat(scores).unflatten(0, [len(x), *(len(s) for s in starts)])
 
 
 def occlusion(
     model: nn.Module, x: Tensor, y: Tensor | None = None, *, window: int | tuple[int, int] = 15,
-    stride: int | tuple[int, int] = 8, fill: float | Tensor = 0.5, batch_size: int = 8, score: str = "logit",
+    stride: int | tuple[int, int] = 8, fill: float | Tensor = 0.5, batch_size: int | None = None, score: str = "logit",
     local: bool = True,
 ) -> Tensor:  # fmt: skip
     """The map [N, rows, columns] of how far the score of class `y` drops when a window covers the picture there.

@@ -26,7 +26,7 @@ def deletion_curve(
     if order_map.shape != (len(x), *x.shape[2:]):
         raise ValueError(f"order_map has shape {list(order_map.shape)}; one value a pixel is expected: {[len(x), *x.shape[2:]]}.")
     y = class_labels(logits(model, x), y)
-    rank = order_map.flatten(1).argsort(1, descending=True, stable=True).argsort(1).view(len(x), 1, *x.shape[2:])
+    rank = order_map.flatten(1).argsort(dim=1, descending=True, stable=True).argsort(1).view(len(x), 1, *x.shape[2:])
     colour = torch.as_tensor(fill).to(x).reshape(-1, 1, 1)
     curve = []
     for step in range(steps + 1):
