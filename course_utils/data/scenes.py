@@ -411,7 +411,7 @@ def _developed(picture: Tensor, generator: torch.Generator) -> Tensor:
     picture = picture * column(torch.exp(normal((count,), 0.12, generator) + 0.06))
     picture = picture * (1 - column(uniform((count,), 0, 0.5, generator)) * ((x - 0.5).square() + (y - 0.5).square()))
     picture = torch.where(picture < 0.75, picture, 1 - 0.25 * torch.exp(-(picture - 0.75) / 0.25))
-    sharpness = size / 128
+    sharpness = (size / 128) ** 0.5
     spread = sharpness * (0.32 + 0.35 * uniform((count,), 0, 1, generator).pow(3))
     motion = sharpness * 1.2 * uniform((count,), 0, 1, generator).pow(6)
     kernels = shapes.blur_kernels(spread, motion, uniform((count,), 0, 3.2, generator), 2 if size < 160 else 3)
@@ -458,5 +458,5 @@ def draw(n: int, *, generator: torch.Generator | None = None, size: int = 128, s
     others = torch.randint(len(NAMES), (n, most - 1), generator=generator)
     kinds = torch.cat([main[:, None], others], 1)
     shown = torch.arange(most) < torch.randint(least, most + 1, (n, 1), generator=generator)
-    batches = [_pictures(kinds[part], shown[part], size, generator) for part in shapes.parts(n, max(4, 24 * 128**2 // size**2))]
-    return SceneBatch(*(torch.cat(values) for values in zip(*batches)))
+    parts = shapes.parts(n, max(4, 24 * 128**2 // size**2))
+    return SceneBatch(*shapes.joined((_pictures(kinds[part], shown[part], size, generator) for part in parts), n))

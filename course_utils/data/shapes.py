@@ -7,7 +7,7 @@ the share of a pixel that is inside. Everything is batched torch code on the CPU
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -53,6 +53,18 @@ def parts(count: int, size: int) -> Iterator[slice]:
     """Slices that cut `count` pictures into parts of at most `size`, so that memory stays small."""
     for start in range(0, count, size):
         yield slice(start, min(start + size, count))
+
+
+def joined(batches: Iterable[Sequence[Tensor]], count: int) -> list[Tensor]:
+    """Parts of batches written into whole tensors of `count` rows as they come, so that nothing is held twice."""
+    whole: list[Tensor] = []
+    start = 0
+    for batch in batches:
+        whole = whole or [part.new_empty(count, *part.shape[1:]) for part in batch]
+        for rows, part in zip(whole, batch):
+            rows[start : start + len(part)] = part
+        start += len(batch[0])
+    return whole
 
 
 # ---------------------------------------------------------------- grids and distances
