@@ -1,0 +1,268 @@
+"""The drawn worlds: the same seed gives the same pictures, in range, with masks and boxes that fit, and kinds that differ."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from course_utils import runtime
+from course_utils.data import digits, scenes, shapes, signs
+
+
+def _labels(count: int, classes: int) -> Tensor:
+    return torch.arange(count) % classes
+
+
+def _draw(world: str, seed: int, count: int = 24) -> Tensor:
+    generator = runtime.generator(seed)
+    if world == "digits":
+        return digits.draw(_labels(count, 10), generator=generator)
+    if world == "signs":
+        return signs.draw(_labels(count, len(signs.NAMES)), generator=generator).x
+    return scenes.draw(count, generator=generator, size=64).x
+
+
+SHAPES = {"digits": (1, 28, 28), "signs": (3, 48, 48), "scenes": (3, 64, 64)}
+
+
+# ---------------------------------------------------------------- what holds for every world
+
+
+@pytest.mark.parametrize("world", SHAPES)
+def test_shape_dtype_and_range(world: str) -> None:
+    x = _draw(world, 1)
+    assert x.shape == (24, *SHAPES[world]) and x.dtype == torch.float32
+    assert x.isfinite().all() and x.min() >= 0 and x.max() <= 1
+    assert (x.flatten(1).std(1) > 0.02).all()  # no picture is empty
+
+
+@pytest.mark.parametrize("world", SHAPES)
+def test_same_seed_same_pictures(world: str) -> None:
+    assert torch.equal(_draw(world, 3), _draw(world, 3))
+
+
+@pytest.mark.parametrize("world", SHAPES)
+def test_global_random_state_plays_no_part(world: str) -> None:
+    torch.manual_seed(0)
+    first = _draw(world, 3)
+    before = torch.get_rng_state()
+    torch.manual_seed(1)
+    assert torch.equal(first, _draw(world, 3))
+    torch.manual_seed(0)
+    assert torch.equal(before, torch.get_rng_state())  # and drawing leaves it alone
+
+
+@pytest.mark.parametrize("world", SHAPES)
+def test_other_seed_other_pictures(world: str) -> None:
+    change = (_draw(world, 3) - _draw(world, 4)).abs().flatten(1).mean(1)
+    assert (change > 0.01).all()
+
+
+@pytest.mark.parametrize("world", SHAPES)
+def test_threads_change_nothing_but_rounding(world: str) -> None:
+    threads = torch.get_num_threads()
+    try:
+        torch.set_num_threads(1)
+        one = _draw(world, 5)
+        torch.set_num_threads(2)
+        assert torch.allclose(one, _draw(world, 5), atol=1e-3)
+    finally:
+        torch.set_num_threads(threads)
+
+
+@pytest.mark.parametrize("world, floor", [("digits", 1000), ("signs", 150), ("scenes", 25)])
+def test_fast_enough_to_train_from(world: str, floor: float) -> None:
+    """Pictures a second of process CPU time, which other programs on the machine change little: half of what
+    two cores must give (2,000 digits and 300 signs a second) on one; scenes of 64x64 at 25."""
+    _draw(world, 0)  # the tables of strokes and kinds are made once
+    count = {"digits": 600, "signs": 150, "scenes": 24}[world]
+    start = time.process_time()
+    _draw(world, 1, count)
+    assert count / (time.process_time() - start) > floor
+
+
+# ---------------------------------------------------------------- digits
+
+
+def _linear_probe(x: Tensor, y: Tensor, x_test: Tensor, y_test: Tensor, classes: int) -> float:
+    """Accuracy on test pictures of ridge regression from pixels to one-hot labels."""
+    train, test = (F.pad(part.flatten(1).double() - 0.5, (0, 1), value=1.0) for part in (x, x_test))
+    gram = train @ train.T + 10.0 * torch.eye(len(train), dtype=torch.float64)
+    weights = train.T @ torch.linalg.solve(gram, F.one_hot(y, classes).double())
+    return ((test @ weights).argmax(1) == y_test).double().mean().item()
+
+
+def test_a_linear_probe_reads_digits() -> None:
+    y, y_test = _labels(1000, 10), _labels(300, 10)
+    x, x_test = digits.draw(y, generator=runtime.generator(1)), digits.draw(y_test, generator=runtime.generator(2))
+    accuracy = _linear_probe(x, y, x_test, y_test, 10)
+    assert 0.6 < accuracy < 0.99  # far above 0.1, but handwriting is not one template a digit
+
+
+def test_digits_follow_the_conventions_of_mnist() -> None:
+    x = digits.draw(_labels(500, 10), generator=runtime.generator(7))[:, 0]
+    border = torch.cat([x[:, 0], x[:, -1], x[:, :, 0], x[:, :, -1]], 1)
+    assert border.mean() < 0.01  # white ink on black, clear of the edge
+    assert 0.08 < x.mean() < 0.18 and x.flatten(1).amax(1).min() > 0.5
+    rows = (x.sum((0, 2)) * (torch.arange(28) + 0.5)).sum() / x.sum()
+    assert abs(rows - 14) < 1
+
+
+def test_writers_differ() -> None:
+    x = digits.draw(torch.full((40,), 4), generator=runtime.generator(0)).flatten(1)
+    assert (torch.pdist(x) > 1).all()
+
+
+# ---------------------------------------------------------------- signs
+
+
+def test_signs_a_driver_knows() -> None:
+    for name in ("Stop", "Yield", "No entry", "Priority road", "Keep right", *(f"Speed limit ({v}km/h)" for v in (30, 50, 80, 120))):
+        assert name in signs.NAMES
+    assert len(signs.NAMES) == len(set(signs.NAMES)) >= 16
+
+
+def test_clean_views_differ_and_survive_noise() -> None:
+    """A nearest-centroid classifier on clean views with noise is perfect."""
+    clean = torch.stack([signs.draw_clean(kind, 48) for kind in signs.NAMES])
+    assert clean.shape == (len(signs.NAMES), 4, 48, 48) and clean.min() >= 0 and clean.max() <= 1
+    noisy = clean + 0.1 * torch.randn(clean.shape, generator=runtime.generator(0))
+    nearest = torch.cdist(noisy.flatten(1), clean.flatten(1)).argmin(1)
+    assert torch.equal(nearest, torch.arange(len(clean)))
+
+
+def test_clean_view_by_number_is_the_same() -> None:
+    assert torch.equal(signs.draw_clean(signs.NAMES.index("Stop"), 32), signs.draw_clean("Stop", 32))
+
+
+@pytest.mark.parametrize("size", [32, 48, 96])
+def test_sign_masks_are_where_the_sign_is(size: int) -> None:
+    batch = signs.draw(_labels(24, 24), generator=runtime.generator(0), size=size)
+    assert batch.x.shape == (24, 3, size, size) and batch.masks.shape == (24, size, size)
+    assert batch.masks.dtype == torch.bool
+    share = batch.masks.float().mean((1, 2))
+    assert share.min() > 0.08 and share.max() < 0.85
+    # Red plates: redder inside the mask than outside.
+    stop = signs.draw(torch.full((32,), signs.NAMES.index("Stop")), generator=runtime.generator(1), size=size)
+    redness = stop.x[:, 0] - stop.x[:, 1:].mean(1)
+    assert redness[stop.masks].mean() > redness[~stop.masks].mean() + 0.1
+
+
+def test_a_linear_probe_reads_signs() -> None:
+    y, y_test = _labels(1000, 24), _labels(240, 24)
+    x = signs.draw(y, generator=runtime.generator(1), size=32).x
+    x_test = signs.draw(y_test, generator=runtime.generator(2), size=32).x
+    assert _linear_probe(x, y, x_test, y_test, 24) > 0.3  # chance is 0.04
+
+
+# ---------------------------------------------------------------- scenes
+
+
+def test_scene_boxes_and_masks_fit() -> None:
+    batch = scenes.draw(40, generator=runtime.generator(0), size=96, signs=(1, 3))
+    assert batch.boxes.shape == (40, 3, 4) and batch.labels.shape == (40, 3) and batch.masks.shape == (40, 96, 96)
+    assert torch.equal(batch.y, batch.labels[:, 0]) and batch.y.min() >= 0
+    there = batch.labels >= 0
+    assert (batch.boxes[~there] == -1).all() and (batch.boxes[there] >= 0).all() and (batch.boxes[there] <= 96).all()
+    assert (batch.boxes[there][:, 2:] - batch.boxes[there][:, :2] >= 6).all()
+    for mask, box in zip(batch.masks, batch.boxes[:, 0].int()):  # the box is tight around the mask
+        rows, columns = mask.any(1).nonzero()[:, 0], mask.any(0).nonzero()[:, 0]
+        assert box.tolist() == [columns[0], rows[0], columns[-1] + 1, rows[-1] + 1]
+    assert there.sum(1).unique().tolist() == [1, 2, 3]
+
+
+def test_main_sign_is_the_largest_and_of_the_promised_size() -> None:
+    batch = scenes.draw(40, generator=runtime.generator(1), size=96, signs=(2, 3))
+    sides = (batch.boxes[..., 2:] - batch.boxes[..., :2]).amax(2)
+    assert (sides.argmax(1) == 0).all()
+    assert sides[:, 0].min() > 0.15 * 96 and sides[:, 0].max() < 0.5 * 96
+
+
+def test_scene_classes_can_be_fixed() -> None:
+    y = _labels(30, 24)
+    batch = scenes.draw(30, generator=runtime.generator(0), size=64, y=y)
+    assert torch.equal(batch.y, y)
+    assert batch.boxes.shape == (30, 1, 4)
+
+
+def test_scene_signs_show_their_colours() -> None:
+    kinds = torch.tensor([signs.NAMES.index("Stop"), signs.NAMES.index("Ahead only")]).repeat(12)
+    batch = scenes.draw(24, generator=runtime.generator(2), size=64, y=kinds)
+    inside = batch.masks[:, None].float()
+    red, _, blue = ((batch.x * inside).sum((2, 3)) / inside.sum((2, 3))).unbind(1)
+    assert (red > blue)[::2].all() and (blue > red)[1::2].float().mean() > 0.9  # an evening sun reddens blue
+
+
+# ---------------------------------------------------------------- the ground: distances and warps
+
+
+def test_polygon_distance_agrees_with_the_box() -> None:
+    x, y = shapes.grid(64)
+    square = shapes.polygon(x, y, [(0.2, 0.3), (0.8, 0.3), (0.8, 0.7), (0.2, 0.7)])
+    assert torch.allclose(square, shapes.box(x, y, 0.5, 0.5, 0.3, 0.2), atol=1e-5)
+
+
+def test_coverage_measures_area() -> None:
+    x, y = shapes.grid(200)
+    area = shapes.coverage(shapes.circle(x, y, 0.5, 0.5, 0.4), 1 / 200).mean()
+    assert abs(area - torch.pi * 0.16) < 1e-3
+
+
+def test_warp_to_the_own_corners_is_the_identity() -> None:
+    texture = torch.rand(1, 3, 32, 32, generator=runtime.generator(0))
+    corners = torch.tensor([[[0.0, 0.0], [32.0, 0.0], [32.0, 32.0], [0.0, 32.0]]])
+    assert torch.allclose(shapes.warp(texture, corners, 32, supersample=1), texture, atol=1e-4)
+
+
+def test_homographies_take_corners_to_the_unit_square() -> None:
+    corners = torch.tensor([[[3.0, 4.0], [20.0, 7.0], [25.0, 30.0], [1.0, 22.0]]])
+    points = torch.cat([corners, torch.ones(1, 4, 1)], 2) @ shapes.homographies(corners).transpose(1, 2)
+    unit = torch.tensor([[[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]]])
+    assert torch.allclose(points[..., :2] / points[..., 2:], unit, atol=1e-4)
+
+
+# ---------------------------------------------------------------- bad input
+
+
+def test_label_out_of_range() -> None:
+    with pytest.raises(ValueError, match="labels from 10 to 10; the model has 10 classes"):
+        digits.draw(torch.tensor([10]))
+
+
+def test_label_of_the_wrong_type() -> None:
+    with pytest.raises(ValueError, match="torch.int64"):
+        signs.draw(torch.tensor([1.0]))
+
+
+def test_no_labels() -> None:
+    with pytest.raises(ValueError, match="at least one"):
+        digits.draw(torch.empty(0, dtype=torch.int64))
+
+
+def test_unknown_kind_lists_the_nearest() -> None:
+    with pytest.raises(ValueError, match="No entry"):
+        signs.draw_clean("No entrance")
+
+
+def test_kind_number_out_of_range() -> None:
+    with pytest.raises(ValueError, match="does not exist"):
+        signs.draw_clean(99)
+
+
+def test_signs_too_small() -> None:
+    with pytest.raises(ValueError, match="from 16 pixels up"):
+        signs.draw(torch.tensor([0]), size=4)
+
+
+def test_scene_arguments() -> None:
+    with pytest.raises(ValueError, match="n is 0"):
+        scenes.draw(0)
+
+
+def test_scene_labels_must_match_n() -> None:
+    with pytest.raises(ValueError, match="2 labels for 3 scenes"):
+        scenes.draw(3, y=torch.tensor([0, 1]))
