@@ -458,5 +458,5 @@ def draw(n: int, *, generator: torch.Generator | None = None, size: int = 128, s
     others = torch.randint(len(NAMES), (n, most - 1), generator=generator)
     kinds = torch.cat([main[:, None], others], 1)
     shown = torch.arange(most) < torch.randint(least, most + 1, (n, 1), generator=generator)
-    parts = shapes.parts(n, max(4, 24 * 128**2 // size**2))
+    parts = shapes.parts(n, max(4, 12 * 128**2 // size**2))
     return SceneBatch(*shapes.joined((_pictures(kinds[part], shown[part], size, generator) for part in parts), n))

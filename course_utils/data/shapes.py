@@ -205,13 +205,24 @@ def warp(textures: Tensor, corners: Tensor, size: int, supersample: int = 2) -> 
     """Textures `[N, C, R, R]` drawn into pictures `[N, C, size, size]` with their corners at `corners` `[N, 4, 2]`.
 
     Corners are in pixels. Outside the texture the result is 0. Several samples a pixel are averaged.
+    Only a window around each texture is computed, of one size for the whole batch.
     """
-    side = size * supersample
-    x, y = (part.expand(side, side) * size for part in grid(side))
+    count, channels = textures.shape[:2]
+    low = corners.amin(1).floor() - 1
+    window = min(size, int((corners.amax(1) - low).max().ceil()) + 1)
+    low = low.clamp(0, size - window)
+    side = window * supersample
+    x, y = (part.expand(side, side) * window for part in grid(side))
     points = torch.stack([x, y, torch.ones_like(x)], -1).reshape(1, -1, 3)
-    mapped = points @ homographies(corners).transpose(1, 2)
+    mapped = points @ homographies(corners - low[:, None]).transpose(1, 2)
     # Points behind the plane would divide by 0; they lie outside the texture anyway.
     unit = mapped[..., :2] / mapped[..., 2:].clamp_min(1e-3)
     where = (unit * 2 - 1).reshape(-1, side, side, 2)
     drawn = F.grid_sample(textures, where, mode="bilinear", padding_mode="zeros", align_corners=False)
-    return F.avg_pool2d(drawn, supersample) if supersample > 1 else drawn
+    drawn = F.avg_pool2d(drawn, supersample) if supersample > 1 else drawn
+    if window == size:
+        return drawn
+    picture = textures.new_zeros(count, channels, size, size)
+    across, down = (low[:, k, None].long() + torch.arange(window) for k in (0, 1))
+    picture[torch.arange(count)[:, None, None], :, down[:, :, None], across[:, None]] = drawn.permute(0, 2, 3, 1)
+    return picture

@@ -473,5 +473,5 @@ def draw(y: Tensor, *, generator: torch.Generator | None = None, size: int = 48)
     if size < 16:
         raise ValueError(f"size is {size}; signs are drawn from 16 pixels up.")
     generator = generator or runtime.generator()
-    parts = shapes.parts(len(y), max(8, 128 * 48**2 // size**2))
+    parts = shapes.parts(len(y), max(8, 64 * 48**2 // size**2))
     return SignBatch(*shapes.joined((_pictures(y[part], size, generator) for part in parts), len(y)))
