@@ -70,6 +70,7 @@ def test_fewer_drawn_pictures_are_the_beginning_of_more(artist):
     few, more = data.load("digits", "train", 70, source="drawn"), data.load("digits", "train", 1200, source="drawn")
     assert len(few.x) == 70 and len(more.x) == 1200
     assert torch.equal(few.x, more.x[:70]) and torch.equal(few.y, more.y[:70])
+    assert not torch.equal(more.x[:500], more.x[500:1000])  # and it does not repeat
 
 
 def test_drawn_pictures_depend_on_split_and_seed_only(artist):
@@ -216,6 +217,7 @@ def test_server_without_ranges_sends_all_again(server, tmp_path):
     server.files["a.bin"], server.ranges = BODY, False
     (tmp_path / "a.bin.part").write_bytes(BODY[:1000])
     assert downloads.download(server.address + "a.bin", tmp_path / "a.bin", md5(BODY)).read_bytes() == BODY
+    assert server.asked == [("a.bin", "bytes=1000-")]
 
 
 def test_part_of_another_file_is_thrown_away(server, tmp_path):
@@ -332,6 +334,36 @@ def changed(content: bytes) -> bytes:
     return content[:middle] + bytes(255 - byte for byte in content[middle : middle + 8]) + content[middle + 8 :]
 
 
+def test_editing_real_pictures_changes_nothing_else(mnist):
+    first = data.load("digits", "test", source="real")
+    kept = first.x.clone(), first.y.clone()
+    first.x.zero_(), first.y.zero_()
+    again = data.load("digits", "test", source="real")
+    assert torch.equal(again.x, kept[0]) and torch.equal(again.y, kept[1])
+
+
+def test_another_data_folder_is_looked_into_at_once(mnist, tmp_path, monkeypatch):
+    data.load("digits", "test", source="real")
+    mnist.files.clear()
+    monkeypatch.setenv("COURSE_DATA_DIR", str(tmp_path / "other"))
+    with pytest.raises(downloads.FetchError):
+        data.load("digits", "test", source="real")
+
+
+def test_stopped_while_unpacking(mnist, tmp_path, monkeypatch):
+    def stopped(archive, folder):
+        Path(folder, Path(archive).stem).write_bytes(b"half")
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(downloads, "extract_archive", stopped)
+        data.fetch("mnist")
+    assert [p.name for p in (tmp_path / "data" / "MNIST" / "raw").iterdir()] == ["train-images-idx3-ubyte.gz"]
+    data.fetch("mnist")
+    assert len(data.load("digits", "test", source="mnist").x) == 20
+
+
+@pytest.mark.filterwarnings("ignore:.*ubyte.gz is damaged")  # tested above
 @pytest.mark.parametrize("damage", [cut_short, changed])
 def test_damaged_mnist_file_is_named_and_fetched_again(mnist, tmp_path, damage):
     data.fetch("mnist")

@@ -48,7 +48,7 @@ WORLDS = {
     "digits": World(1, 28, 28, 10_000, 2_000, 500),
     "signs": World(3, 48, 48, 4_000, 1_000, 100),
     "objects": World(3, 32, 32, 4_000, 1_000, 100),
-    "photos": World(3, 128, 224, 2_000, 500, 50),
+    "photos": World(3, 128, 224, 1_000, 200, 50),
 }
 
 
@@ -68,8 +68,8 @@ def load(
     Real data sets are fetched if they are not here.
 
     Which pictures: the drawn ones are an endless sequence for each (world, split, seed), of which the first n are
-    given; by default 10,000 digits for training and 2,000 for testing, 4,000 and 1,000 signs or objects, 2,000 and
-    500 photos. Every class comes equally often. Of real ones, n=None means all, in the data set's own order; a number
+    given; by default 10,000 digits for training and 2,000 for testing, 4,000 and 1,000 signs or objects, 1,000 and
+    200 photos. Every class comes equally often. Of real ones, n=None means all, in the data set's own order; a number
     means the first n of one fixed random order that keeps the classes' shares (`real.spread`), so n=100 is a part of
     n=200; a data set with fewer pictures gives all that it has. `seed` is for drawing only.
 
