@@ -41,7 +41,7 @@ PLANS = {
     "lenet-mnist": Plan("digits", "mnist", 12),
     "signnet-signs": Plan("signs", "drawn", 12, pictures=16_000, norm=True, augment=training.jitter(light=0.2)),
     "signnet-gtsrb": Plan("signs", "gtsrb", 24, norm=True, augment=training.jitter(light=0.5), smoothing=0.05),
-    "scenenet-scenes": Plan("photos", "drawn", 20, pictures=12_000, norm=True, augment=training.shift_and_flip(8, flip=False)),
+    "scenenet-scenes": Plan("photos", "drawn", 14, pictures=10_000, norm=True, augment=training.shift_and_flip(8, flip=False)),
     "allconv-signs": Plan("objects", "drawn", 12, pictures=16_000, norm=True, augment=training.shift_and_flip(2, flip=False)),
     "allconv-cifar10": Plan("objects", "cifar10", 14, lr=0.1, norm=True, augment=training.shift_and_flip(4)),
 }
