@@ -44,10 +44,10 @@ lab: setup ## open the course in JupyterLab
 
 test: ## set up, then all tests: units, every notebook, the browser
 	@start=$$(date +%s); $(MAKE) --no-print-directory setup && echo "Set-up: $$(( $$(date +%s) - start )) s."
-	@COURSE_DATA=drawn $(PY) -m pytest $(PYTEST)
+	@$(PY) -m pytest --durations=10 --durations-min=1 $(PYTEST)
 
 test-fast: setup ## only the unit tests: no notebook is run, no browser
-	@COURSE_DATA=drawn $(PY) -m pytest tests --ignore tests/test_browser.py $(PYTEST)
+	@$(PY) -m pytest tests --ignore tests/test_browser.py $(PYTEST)
 
 test-real: setup ## two chapters on real data (COURSE_DATA_DIR, TORCH_HOME say where it lies; else it is fetched)
 	@COURSE_DATA=real COURSE_NOTEBOOK_SECONDS=$${COURSE_NOTEBOOK_SECONDS:-600} $(PY) -m pytest --nbval-lax \

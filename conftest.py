@@ -77,7 +77,8 @@ def pytest_configure(config: pytest.Config) -> None:
     if cfg and not os.path.exists(cfg):  # pytest may be called from any folder
         config.option.nbval_sanitize_with = str(config.rootpath / cfg)
     if not config.option.nbval_lax:
-        os.environ.setdefault("COURSE_DEVICE", "cpu")  # stored outputs were computed there
+        os.environ.setdefault("COURSE_DEVICE", "cpu")  # stored outputs were computed there,
+        os.environ["COURSE_DATA"] = "drawn"  # on drawn pictures; --nbval-lax runs the notebooks on real ones
     if getattr(cell, "course", False):
         return
     cell.course = True
