@@ -1,4 +1,4 @@
-"""The drawn worlds: the same seed gives the same pictures, in range, with masks and boxes that fit, and kinds that differ."""
+"""The drawn worlds: same seed same pictures, in range, masks and boxes that fit, kinds that differ."""
 
 from __future__ import annotations
 
@@ -125,7 +125,8 @@ def test_writers_differ() -> None:
 
 
 def test_signs_a_driver_knows() -> None:
-    for name in ("Stop", "Yield", "No entry", "Priority road", "Keep right", *(f"Speed limit ({v}km/h)" for v in (30, 50, 80, 120))):
+    limits = [f"Speed limit ({speed}km/h)" for speed in (30, 50, 80, 120)]
+    for name in ("Stop", "Yield", "No entry", "Priority road", "Keep right", *limits):
         assert name in signs.NAMES
     assert len(signs.NAMES) == len(set(signs.NAMES)) >= 16
 

@@ -106,7 +106,8 @@ def _sky(street: _Street, texture: Tensor, generator: torch.Generator) -> Tensor
     picture = torch.lerp(street.horizon, street.zenith, (1 - torch.exp(-height * 3.2)).expand(-1, 3, -1, street.size))
     far = 1 / (height + 0.16)
     drift = column(uniform((count,), 0, 9, generator))
-    cloud = _sample(texture, street.u * far * 0.35 + drift, far * 0.3) + 0.5 * _sample(texture, street.u * far * 0.9 - drift, far * 0.8)
+    across = street.u * far
+    cloud = _sample(texture, across * 0.35 + drift, far * 0.3) + 0.5 * _sample(texture, across * 0.9 - drift, far * 0.8)
     amount = column(uniform((count,), -0.9, 1.3, generator))
     cover = torch.sigmoid((cloud + amount - 0.9) * 2.6) * (height * 6).clamp(0, 1) * 0.85
     white = torch.lerp(street.horizon, street.light * 0.93, torch.full_like(street.light, 0.7)).clamp_max(1.0)
@@ -119,8 +120,8 @@ def _sky(street: _Street, texture: Tensor, generator: torch.Generator) -> Tensor
     for depth, tall in ((260.0, 0.12), (110.0, 0.07)):
         ridge = shapes.noise(count, 1, street.size, (3, 7, min(40, street.size)), (1.0, 0.6, 0.18), generator)[:, :, :1]
         top = column(uniform((count,), 0.1, 1.0, generator)) * tall * (1 + 0.5 * ridge)
-        colour = street.hazed(column(shapes.choose(_LEAVES, count, generator)) * 0.9 * street.light * street.shade, torch.tensor(depth))
-        picture = over(picture, colour, coverage(-street.v - top, 1.5 / street.size))
+        woods = column(shapes.choose(_LEAVES, count, generator)) * 0.9 * street.light * street.shade
+        picture = over(picture, street.hazed(woods, torch.tensor(depth)), coverage(-street.v - top, 1.5 / street.size))
     return picture
 
 
@@ -129,43 +130,67 @@ def _band(position: Tensor, half: float | Tensor, pixel: Tensor) -> Tensor:
     return coverage(position.abs() - half, pixel) * (2 * half / pixel).clamp_max(1)
 
 
-def _ground(picture: Tensor, street: _Street, texture: Tensor, generator: torch.Generator) -> Tensor:
-    """Road with marks and sometimes a crossing, kerbs, pavement, grass behind it."""
-    count = len(street.u)
+class _Floor(NamedTuple):
+    """The flat ground as each pixel sees it, all `[N, 1, S, S]` or smaller; what is above the horizon is meaningless."""
+
+    depth: Tensor  # metres ahead
+    right: Tensor  # metres right of the road's middle
+    off: Tensor  # metres from the road's middle
+    pixel: Tensor  # metres a pixel covers across
+    deep_pixel: Tensor  # and along the road
+    rough: Tensor  # a texture that lies on the ground
+
+
+def _floor(street: _Street, texture: Tensor) -> _Floor:
     depth = (street.focal * street.eye / street.v.clamp_min(2e-3)).clamp_max(600)
     right = street.u * depth / street.focal
-    pixel, deep_pixel = street.pixel(depth), depth.square() / (street.focal * street.eye * street.size)
-    off = (right - street.centre).abs()
     rough = _sample(texture, right * 0.21, depth * 0.17) + 0.6 * _sample(texture, right * 0.9, depth * 0.7)
-    rough = rough * (6 / depth).clamp_max(1)
+    deep_pixel = depth.square() / (street.focal * street.eye * street.size)
+    from_middle = right - street.centre
+    return _Floor(depth, from_middle, from_middle.abs(), street.pixel(depth), deep_pixel, rough * (6 / depth).clamp_max(1))
 
-    grass = column(shapes.choose(_LEAVES, count, generator)) * 1.25 * (1 + 0.16 * rough)
-    gravel = column(uniform((count,), 0.42, 0.62, generator)) * _rgb(1.06, 1.0, 0.88) * (1 + 0.08 * rough)
+
+def _roadside(street: _Street, floor: _Floor, generator: torch.Generator) -> Tensor:
+    """Grass or gravel, then the slabs of the pavement, then the kerb."""
+    count = len(street.u)
+    grass = column(shapes.choose(_LEAVES, count, generator)) * 1.25 * (1 + 0.16 * floor.rough)
+    gravel = column(uniform((count,), 0.42, 0.62, generator)) * _rgb(1.06, 1.0, 0.88) * (1 + 0.08 * floor.rough)
     ground = torch.where(column(chance((count,), 0.72, generator)) > 0, grass, gravel)
     walk = column(uniform((count,), 1.4, 2.6, generator))
-    slabs = _band(_repeat(depth, 1.2), 0.02, deep_pixel) + _band(_repeat(off, 0.9), 0.02, pixel)
+    joints = _band(_repeat(floor.depth, 1.2), 0.02, floor.deep_pixel) + _band(_repeat(floor.off, 0.9), 0.02, floor.pixel)
     stone = column(uniform((count,), 0.46, 0.64, generator)) * _rgb(1.0, 0.98, 0.94)
-    pavement = stone * (1 + 0.04 * rough) * (1 - 0.22 * slabs.clamp_max(1))
-    ground = over(ground, pavement, coverage(off - street.road - walk, pixel))
-    ground = over(ground, _rgb(0.72, 0.71, 0.68), coverage(off - street.road - 0.16, pixel))
+    pavement = stone * (1 + 0.04 * floor.rough) * (1 - 0.22 * joints.clamp_max(1))
+    ground = over(ground, pavement, coverage(floor.off - street.road - walk, floor.pixel))
+    return over(ground, _rgb(0.72, 0.71, 0.68), coverage(floor.off - street.road - 0.16, floor.pixel))
 
+
+def _asphalt(street: _Street, floor: _Floor, generator: torch.Generator) -> Tensor:
+    """The road's surface with its marks: dashes or a line in the middle, edges, sometimes a crossing."""
+    count = len(street.u)
+    depth, off, pixel, deep_pixel = floor.depth, floor.off, floor.pixel, floor.deep_pixel
     tar = column(uniform((count,), 0.24, 0.40, generator)) * _rgb(0.98, 1.0, 1.04)
-    wheels = torch.exp(-((off - street.road * 0.5).abs() - 0.8).square() / 0.1)
-    asphalt = tar * (1 + 0.07 * rough) * (1 - 0.07 * wheels)
+    tracks = torch.exp(-((off - street.road * 0.5).abs() - 0.8).square() / 0.1)
+    surface = tar * (1 + 0.07 * floor.rough) * (1 - 0.07 * tracks)
     dashes = coverage(_repeat(depth + column(uniform((count,), 0, 9, generator)), 7.0).abs() - 1.7, deep_pixel)
     solid = column(chance((count,), 0.25, generator))
-    marks = _band(right - street.centre, 0.08, pixel) * torch.maximum(dashes, solid)
+    marks = _band(floor.right, 0.08, pixel) * torch.maximum(dashes, solid)
     edges = _band(off - street.road + 0.35, 0.07, pixel) * column(chance((count,), 0.5, generator))
     start = column(uniform((count,), 5, 16, generator))
-    stripes = coverage(_repeat(right - street.centre, 1.0).abs() - 0.25, pixel) * coverage((depth - start - 1.6).abs() - 1.6, deep_pixel)
-    stripes = stripes * column(chance((count,), 0.22, generator)) * (off < street.road - 0.3)
-    paint = torch.maximum(torch.maximum(marks, edges), stripes) * 0.85
-    asphalt = over(asphalt.expand_as(ground), _rgb(0.88, 0.88, 0.85), paint)
-    ground = over(ground, asphalt, coverage(off - street.road, pixel))
-    # The shadow of the houses on the side that the sun does not light.
-    lee = (right - street.centre) * street.sunny_side
-    dim = torch.lerp(torch.ones_like(lee), street.shade.expand_as(lee), torch.sigmoid(2 * (lee - column(uniform((count,), 0, 8, generator)))))
-    return torch.where(street.v > 0, street.hazed(ground * street.light * dim, depth), picture)
+    stripes = coverage(_repeat(floor.right, 1.0).abs() - 0.25, pixel)
+    stripes = stripes * coverage((depth - start - 1.6).abs() - 1.6, deep_pixel) * (off < street.road - 0.3)
+    stripes = stripes * column(chance((count,), 0.22, generator))
+    return over(surface, _rgb(0.88, 0.88, 0.85), torch.maximum(torch.maximum(marks, edges), stripes) * 0.85)
+
+
+def _ground(picture: Tensor, street: _Street, texture: Tensor, generator: torch.Generator) -> Tensor:
+    """Everything below the horizon: the road between its sides, in light and in the houses' shadow."""
+    floor = _floor(street, texture)
+    ground = _roadside(street, floor, generator)
+    ground = over(ground, _asphalt(street, floor, generator), coverage(floor.off - street.road, floor.pixel))
+    # The houses throw their shadow on the side that the sun does not light.
+    lee = floor.right * street.sunny_side - column(uniform((len(street.u),), 0, 8, generator))
+    dim = torch.lerp(torch.ones_like(lee), street.shade.expand_as(lee), torch.sigmoid(2 * lee))
+    return torch.where(street.v > 0, street.hazed(ground * street.light * dim, floor.depth), picture)
 
 
 # ---------------------------------------------------------------- houses
@@ -177,63 +202,77 @@ def _pick(table: Tensor, index: Tensor) -> Tensor:
     return torch.gather(table, 1, flat).transpose(1, 2)[:, :, None]
 
 
-def _houses(picture: Tensor, street: _Street, texture: Tensor, side: int, generator: torch.Generator) -> Tensor:
-    """The row of house fronts along one side (-1 left, 1 right) of the street.
+class _Row(NamedTuple):
+    """The plane of the house fronts on one side as each pixel sees it; a column of the picture shows one house."""
 
-    A front lies in a plane beside the road, so that a column of the picture shows one depth and so
-    one house; its windows are a grid in (metres along the street, metres above it).
-    """
+    index: Tensor  # [N, 1, 1, S] which house
+    along: Tensor  # [N, 1, 1, S] metres from the house's near corner
+    up: Tensor  # [N, 1, S, S] metres above the ground
+    depth: Tensor  # [N, 1, 1, S] metres ahead
+    length: Tensor  # [N, 1, 1, 1] of a house
+    pixel: Tensor  # metres a pixel covers up the wall
+    along_pixel: Tensor  # and along it
+
+
+def _row(street: _Street, side: int, generator: torch.Generator) -> _Row:
     count = len(street.u)
     yard = column(uniform((count,), 3.4, 8.0, generator))
-    beside = street.centre + side * (street.road + yard)
-    beside = side * (beside * side).clamp_min(1.0)
-    toward = (street.u * side).clamp_min(2e-3)  # [N, 1, 1, S] > 0 on this side of the vanishing point
-    depth = (street.focal * beside.abs() / toward).clamp_max(500)
+    beside = ((street.centre + side * (street.road + yard)) * side).clamp_min(1.0)  # metres from the camera to the plane
+    toward = (street.u * side).clamp_min(2e-3)  # above 0 on this side of the vanishing point
+    depth = (street.focal * beside / toward).clamp_max(500)
     up = street.eye - street.v * depth / street.focal
     pixel = street.pixel(depth) * torch.hypot(torch.ones_like(up), street.v / toward)
-    along_pixel = depth / (toward * street.size)
-
     length = column(uniform((count,), 8, 15, generator))
     place = depth + column(uniform((count,), 0, 15, generator))
     index = (place / length).floor().long() % HOUSES
-    along = place % length
-    wall, roof = (_pick(shapes.choose(table, count * HOUSES, generator).reshape(count, HOUSES, 3) *
-                        uniform((count, HOUSES, 1), 0.85, 1.1, generator), index) for table in (_WALLS, _ROOFS))
-    usual = torch.randint(1, 5, (count, 1, 1), generator=generator)  # the floors that most houses of a street have
-    floors = _pick((usual + torch.randint(-1, 2, (count, HOUSES, 1), generator=generator)).clamp(1, 4).float(), index)
-    gable, there = (_pick(chance((count, HOUSES, 1), p, generator), index) for p in (0.3, 0.93))
-    from_end = torch.minimum(along, length - along)
-    there = there * column(chance((count,), 0.8, generator))  # else the street runs through open land on this side
-    eaves = 3.1 * floors + 0.7
-    gap = column(uniform((count,), -0.5, 0.8, generator)).clamp_min(0)
-    top_wall = eaves + gable * from_end * 0.6
-    top_roof = top_wall + gable * 0.35 + (1 - gable) * 2.2 * (from_end / 1.6).clamp_max(1)
-    inside = coverage(gap - from_end, along_pixel) * there * (depth < 260) * (street.u * side > 0)
-    standing = coverage(-up, pixel) * inside
+    return _Row(index, place % length, up, depth, length, pixel, depth / (toward * street.size))
 
-    bay = _pick(uniform((count, HOUSES, 1), 1.9, 3.0, generator), index)
-    half = _pick(uniform((count, HOUSES, 2), 0.42, 0.72, generator), index)
-    u, v = _repeat(along - length / 2, bay), _repeat(up - 0.35, 3.1)
-    known = (1 - along_pixel / bay * 1.6).clamp(0, 1) * (up < eaves - 0.4) * (from_end > gap + 0.5)
-    pane = coverage(u.abs() - half[:, :1], along_pixel) * coverage(v.abs() - half[:, 1:] * 1.4, pixel) * known
-    frame = coverage(u.abs() - half[:, :1] - 0.12, along_pixel) * coverage(v.abs() - half[:, 1:] * 1.4 - 0.14, pixel) * known
-    cross = torch.maximum(coverage(u.abs() - 0.04, along_pixel), coverage(v.abs() - 0.04, pixel)) * (pixel < 0.05)
-    number = ((along / bay).floor() * 0.618 + (up / 3.1).floor() * 0.377 + index * 0.271) % 1
+
+def _windows(front: Tensor, street: _Street, row: _Row, known: Tensor, generator: torch.Generator) -> Tensor:
+    """A grid of windows on the fronts where `known`; some are lit at dusk."""
+    count = len(street.u)
+    bay = _pick(uniform((count, HOUSES, 1), 1.9, 3.0, generator), row.index)
+    half = _pick(uniform((count, HOUSES, 2), 0.42, 0.72, generator), row.index)
+    wide, tall = half[:, :1], half[:, 1:] * 1.4
+    u, v = _repeat(row.along - row.length / 2, bay).abs(), _repeat(row.up - 0.35, 3.1).abs()
+    known = (1 - row.along_pixel / bay * 1.6).clamp(0, 1) * known  # too far away, a window is not seen
+    pane = coverage(u - wide, row.along_pixel) * coverage(v - tall, row.pixel) * known
+    frame = coverage(u - wide - 0.12, row.along_pixel) * coverage(v - tall - 0.14, row.pixel) * known
+    cross = torch.maximum(coverage(u - 0.04, row.along_pixel), coverage(v - 0.04, row.pixel)) * (row.pixel < 0.05)
+    number = ((row.along / bay).floor() * 0.618 + (row.up / 3.1).floor() * 0.377 + row.index * 0.271) % 1
     glass = street.zenith * 0.35 + 0.05 + 0.18 * number
     dusk = (street.light.mean(1, keepdim=True) < 0.74).float()
-    glass = torch.lerp(glass, _rgb(1.5, 1.15, 0.6).expand_as(glass), (dusk * (number > 0.55) * 0.8).expand_as(glass))
+    glass = over(glass, _rgb(1.5, 1.15, 0.6), dusk * (number > 0.55) * 0.8)
+    return over(over(front, torch.full((1, 3, 1, 1), 0.88), frame), glass, pane * (1 - 0.6 * cross))
 
-    stain = _sample(texture, along * 0.13 + index * 0.7, up * 0.11) * 0.05
-    bricks = (0.10 * (_band(_repeat(up, 0.3), 0.03, pixel) + 0.5 * _band(_repeat(along, 0.7), 0.03, along_pixel)))
-    front = wall * (1 + stain - bricks.clamp_max(0.12)) * (0.86 + 0.14 * (up / 3).clamp(0, 1))
-    front = over(front, wall * 0.6, coverage((up - 0.3).abs() - 0.3, pixel))
-    front = over(front, torch.full((1, 3, 1, 1), 0.88), frame)
-    front = over(front, glass, pane * (1 - 0.6 * cross))
+
+def _houses(picture: Tensor, street: _Street, texture: Tensor, side: int, generator: torch.Generator) -> Tensor:
+    """The row of houses along one side (-1 left, 1 right) of the street, roofs and gables seen from the front."""
+    count = len(street.u)
+    row = _row(street, side, generator)
+    wall, roof = (_pick(shapes.choose(table, count * HOUSES, generator).reshape(count, HOUSES, 3) *
+                        uniform((count, HOUSES, 1), 0.85, 1.1, generator), row.index) for table in (_WALLS, _ROOFS))
+    usual = torch.randint(1, 5, (count, 1, 1), generator=generator)  # the floors that most houses of a street have
+    floors = (usual + torch.randint(-1, 2, (count, HOUSES, 1), generator=generator)).clamp(1, 4).float()
+    gable, there = (_pick(chance((count, HOUSES, 1), often, generator), row.index) for often in (0.3, 0.93))
+    there = there * column(chance((count,), 0.8, generator))  # else the street runs through open land on this side
+    eaves = 3.1 * _pick(floors, row.index) + 0.7
+    gap = column(uniform((count,), -0.5, 0.8, generator)).clamp_min(0)
+    from_end = torch.minimum(row.along, row.length - row.along)
+    top_wall = eaves + gable * from_end * 0.6
+    top_roof = top_wall + gable * 0.35 + (1 - gable) * 2.2 * (from_end / 1.6).clamp_max(1)
+    inside = coverage(gap - from_end, row.along_pixel) * there * (row.depth < 260) * (street.u * side > 0)
+
+    stain = _sample(texture, row.along * 0.13 + row.index * 0.7, row.up * 0.11) * 0.05
+    joints = _band(_repeat(row.up, 0.3), 0.03, row.pixel) + 0.5 * _band(_repeat(row.along, 0.7), 0.03, row.along_pixel)
+    front = wall * (1 + stain - (0.1 * joints).clamp_max(0.12)) * (0.86 + 0.14 * (row.up / 3).clamp(0, 1))
+    front = over(front, wall * 0.6, coverage((row.up - 0.3).abs() - 0.3, row.pixel))
+    front = _windows(front, street, row, (row.up < eaves - 0.4) * (from_end > gap + 0.5), generator)
+    tiles = roof * (1 - 0.15 * _band(_repeat(row.up, 0.4), 0.06, row.pixel))
+    house = over(tiles, front, coverage(row.up - top_wall, row.pixel))
     bright = torch.where(street.sunny_side * side < 0, torch.ones_like(street.shade), street.shade)
-    tiles = roof * (1 - 0.15 * _band(_repeat(up, 0.4), 0.06, pixel))
-    whole = over(tiles.expand_as(front), front, coverage(up - top_wall, pixel))
-    whole = street.hazed(whole * street.light * bright, depth)
-    return over(picture, whole, standing * coverage(up - top_roof, pixel))
+    house = street.hazed(house * street.light * bright, row.depth)
+    return over(picture, house, inside * coverage(-row.up, row.pixel) * coverage(row.up - top_roof, row.pixel))
 
 
 # ---------------------------------------------------------------- things that stand in the street
@@ -308,7 +347,7 @@ def _car(picture: Tensor, street: _Street, right: Tensor, depth: Tensor, there: 
     picture = put(picture, shapes.union(box(x, up, 0.0, 0.66, 0.88, 0.36, 0.12), cabin), lit)
     window = torch.maximum(x.abs() - roof - 0.02, (up - (tall + 0.93) / 2).abs() - (tall - 0.93) / 2 + 0.07)
     picture = put(picture, window, street.zenith * 0.35 + 0.1 * (up - 0.9).clamp(0, 1) + 0.04)
-    lamp = torch.lerp(_rgb(1.0, 0.98, 0.88).expand(count, -1, -1, -1), _rgb(0.85, 0.06, 0.05).expand(count, -1, -1, -1), ahead.expand(-1, 3, -1, -1))
+    lamp = torch.where(ahead > 0, _rgb(0.85, 0.06, 0.05), _rgb(1.0, 0.98, 0.88))
     picture = put(picture, box(x.abs(), up, 0.7, 0.78, 0.13, 0.09, 0.04), lamp)
     picture = put(picture, box(x, up, 0.0, 0.42, 0.8, 0.06, 0.03), lit * 0.55)
     return put(picture, box(x, up, 0.0, 0.6, 0.24, 0.06), _rgb(0.88, 0.88, 0.84) * street.light)
@@ -450,7 +489,8 @@ def draw(n: int, *, generator: torch.Generator | None = None, size: int = 128, s
     """
     least, most = signs
     if n < 1 or size < 32 or not 1 <= least <= most:
-        raise ValueError(f"n is {n}, size {size}, signs {signs}; expected: n from 1, size from 32, signs (least, most) from 1 up.")
+        raise ValueError(f"n is {n}, size {size}, signs {signs}; expected: n from 1, size from 32, "
+                         "signs (least, most) from 1 up.")
     generator = generator or runtime.generator()
     main = torch.randint(len(NAMES), (n,), generator=generator) if y is None else shapes.labels(y, len(NAMES))
     if len(main) != n:

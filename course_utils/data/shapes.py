@@ -137,8 +137,8 @@ def coverage(distance: Tensor, pixel: float | Tensor) -> Tensor:
 
 
 def over(picture: Tensor, colour: Tensor, cover: Tensor) -> Tensor:
-    """`picture` `[N, 3, H, W]` painted with `colour` (broadcast) where `cover` `[N, 1, H, W]` is 1."""
-    return torch.lerp(picture, colour.expand_as(picture), cover.expand_as(picture))
+    """`picture` painted with `colour` where `cover` is 1; all broadcast to `[N, 3, H, W]`."""
+    return torch.lerp(picture, colour, cover)
 
 
 # ---------------------------------------------------------------- noise and blur

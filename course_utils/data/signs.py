@@ -99,7 +99,7 @@ def _arrow(x: Tensor, y: Tensor, points: list[Point], thickness: float, head: fl
     length = math.hypot(bx - ax, by - ay)
     ux, uy = (bx - ax) / length, (by - ay) / length
     tip, neck = (bx, by), (bx - ux * head, by - uy * head)
-    wings = [(neck[0] - uy * head * 0.85, neck[1] + ux * head * 0.85), (neck[0] + uy * head * 0.85, neck[1] - ux * head * 0.85)]
+    wings = [(neck[0] - k * uy * head, neck[1] + k * ux * head) for k in (0.85, -0.85)]
     return union(polyline(x, y, [*points[:-1], neck], thickness), polygon(x, y, [tip, *wings]))
 
 
@@ -161,7 +161,8 @@ def _no_entry(x: Tensor, y: Tensor) -> list[Layer]:
 
 def _end_of_limits(x: Tensor, y: Tensor) -> list[Layer]:
     inside = circle(x, y, 0.5, 0.5, 0.43)
-    lines = union(*(polyline(x, y, [(0.84 + s, 0.14 + s), (0.14 + s, 0.84 + s)], 0.017) for s in (-0.066, -0.033, 0.0, 0.033, 0.066)))
+    shifts = (-0.066, -0.033, 0.0, 0.033, 0.066)
+    lines = union(*(polyline(x, y, [(0.84 + s, 0.14 + s), (0.14 + s, 0.84 + s)], 0.017) for s in shifts))
     return [*_round(x, y, (0.47, BLACK), (0.45, WHITE)), (torch.maximum(lines, inside), BLACK)]
 
 
@@ -195,7 +196,8 @@ def _walker(x: Tensor, y: Tensor) -> Tensor:
     stripes = [polygon(x, y, [(cx, 0.77), (cx + 0.055, 0.77), (cx + 0.04, 0.815), (cx - 0.025, 0.815)])
                for cx in (0.275, 0.375, 0.475, 0.575, 0.675)]
     return union(circle(x, y, 0.505, 0.395, 0.036), polyline(x, y, limbs[0], 0.075),
-                 *(polyline(x, y, limb, 0.034) for limb in limbs[1:]), *(polyline(x, y, leg, 0.04) for leg in legs), *stripes)
+                 *(polyline(x, y, limb, 0.034) for limb in limbs[1:]),
+                 *(polyline(x, y, leg, 0.04) for leg in legs), *stripes)
 
 
 def _bicycle(x: Tensor, y: Tensor) -> Tensor:
@@ -220,6 +222,10 @@ def _roundabout(x: Tensor, y: Tensor) -> Tensor:
     return union(*(_arrow(x, y, _curve(start, start + 92, 0.235), 0.075, 0.12) for start in (-80, 40, 160)))
 
 
+def _left(x: Tensor, y: Tensor) -> Tensor:
+    return _arrow(x, y, [(0.6, 0.78), (0.6, 0.5), *arc(0.5, 0.5, 0.1, 0.1, 0, -80, 5), (0.21, 0.4)], 0.125, 0.17)
+
+
 _KINDS: dict[str, Callable[[Tensor, Tensor], list[Layer]]] = {
     "Speed limit (30km/h)": _speed("30"),
     "Speed limit (50km/h)": _speed("50"),
@@ -240,7 +246,7 @@ _KINDS: dict[str, Callable[[Tensor, Tensor], list[Layer]]] = {
     "Bicycles crossing": _black(_bicycle),
     "Beware of ice/snow": _black(_snow),
     "End of all speed and passing limits": _end_of_limits,
-    "Turn left ahead": _blue(lambda x, y: _arrow(x, y, [(0.6, 0.78), (0.6, 0.5), *arc(0.5, 0.5, 0.1, 0.1, 0, -80, 5), (0.21, 0.4)], 0.125, 0.17)),
+    "Turn left ahead": _blue(_left),
     "Ahead only": _blue(lambda x, y: _arrow(x, y, [(0.5, 0.8), (0.5, 0.5), (0.5, 0.17)], 0.135, 0.2)),
     "Keep right": _blue(lambda x, y: _arrow(x, y, [(0.3, 0.3), (0.5, 0.5), (0.74, 0.74)], 0.135, 0.21)),
     "Keep left": _blue(lambda x, y: _arrow(x, y, [(0.7, 0.3), (0.5, 0.5), (0.26, 0.74)], 0.135, 0.21)),
@@ -370,7 +376,8 @@ def _background(count: int, size: int, generator: torch.Generator) -> Tensor:
     for _ in range(2):
         place, width = column(uniform((count,), -0.1, 1.1, generator)), column(uniform((count,), 0.01, 0.07, generator))
         lean = column(normal((count,), 0.12, generator))
-        trunk = coverage((x - place - lean * (y - 0.5)).abs() - width, 2.0 / size) * column(chance((count,), 0.4, generator))
+        trunk = coverage((x - place - lean * (y - 0.5)).abs() - width, 2.0 / size)
+        trunk = trunk * column(chance((count,), 0.4, generator))
         colour = column(shapes.choose(_BARKS, count, generator)) * (1 + 0.25 * ((x - place) / width).clamp(-1, 1))
         picture = shapes.over(picture, colour, trunk)
     return picture
@@ -447,7 +454,8 @@ def _pictures(y: Tensor, size: int, generator: torch.Generator) -> SignBatch:
     back = _pole(_background(count, size, generator), corners, side, generator)
     sharpness = torch.ones(count) * size / 48
     angle = uniform((count,), 0, 3.2, generator)
-    back = shapes.blur(back, shapes.blur_kernels(sharpness * uniform((count,), 0.2, 1.2, generator), torch.zeros(count), angle, max(2, size // 20)))
+    behind = sharpness * uniform((count,), 0.2, 1.2, generator)  # the background is less in focus
+    back = shapes.blur(back, shapes.blur_kernels(behind, torch.zeros(count), angle, max(2, size // 20)))
 
     back = back * column(torch.exp(normal((count,), 0.25, generator)))
     front = worn(plate[:, :3], cover, generator) * shadows(count, size, generator)
