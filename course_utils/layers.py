@@ -448,6 +448,41 @@ class _Map:
         return result[:-1].view(batch, height, width, -1).permute(0, 3, 1, 2)
 
 
+def paste(x: Tensor, boxes: Tensor, patches: Tensor, *, index: Tensor | None = None) -> Tensor:
+    """Copies [K, C, H, W] of pictures `x` with patch k pasted at box k; boxes, patches and index are as in `Local`."""
+    return _paste(x, *_check_boxes(x, boxes, patches, index))
+
+
+def _paste(x: Tensor, boxes: Tensor, patches: Tensor, index: Tensor) -> Tensor:
+    (_, channels, height, width), (high, wide) = x.shape, patches.shape[2:]
+    ramp = torch.arange(max(len(boxes), channels, high, wide), device=x.device)
+    rows = (boxes[:, :1] + ramp[:high])[:, None, :, None]
+    columns = (boxes[:, 1:] + ramp[:wide])[:, None, None, :]
+    inside = (rows >= 0) & (rows < height) & (columns >= 0) & (columns < width)
+    planes = ramp[: len(boxes), None, None, None] * channels + ramp[:channels, None, None]
+    pixels = x.new_empty(len(boxes) * x[0].numel() + 1)  # the spare last one takes what hangs over the edge
+    pictures = pixels[:-1].view(len(boxes), *x.shape[1:])
+    pictures.copy_(x[index] if len(x) > 1 else x)
+    target = ((planes * height + rows) * width + columns).where(inside, len(pixels) - 1)
+    pixels.put_(target, patches)
+    return pictures
+
+
+def _check_boxes(x: Tensor, boxes: Tensor, patches: Tensor, index: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
+    """Boxes, patches and index, on the device of the pictures; ValueErrors where they do not fit together."""
+    count, (pictures, channels) = len(boxes), x.shape[:2]
+    if boxes.dtype != torch.int64 or boxes.dim() != 2 or boxes.shape[1] != 2 or count == 0:
+        raise ValueError(f"boxes is {boxes.dtype} {list(boxes.shape)}; int64 [K, 2] with rows and columns is expected.")
+    if patches.dim() != 4 or patches.shape[0] not in (1, count) or patches.shape[1] != channels:
+        raise ValueError(f"patches has shape {list(patches.shape)}; [{count} or 1, {channels}, h, w] is expected.")
+    if index is None and pictures > 1:
+        raise ValueError(f"x holds {pictures} pictures; say with index [K] which picture each box belongs to.")
+    index = torch.zeros(count, dtype=torch.int64) if index is None else index
+    if index.shape != (count,) or index.min() < 0 or index.max() >= pictures:
+        raise ValueError(f"index must hold {count} numbers from 0 to {pictures - 1}, one a box.")
+    return boxes.to(x.device), patches.to(x).expand(count, -1, -1, -1), index.to(x.device)
+
+
 class Local:
     """A model prepared for many small changes of the same pictures: `Local(model, x)(boxes, patches)`.
 
@@ -463,7 +498,6 @@ class Local:
         self.model, self.x, self.share = model, check_pictures(x, model).detach(), share
         self.why_not: str | None = None if local else "switched off"
         self.maps: dict[fx.Node, _Map] = {}
-        self.picture = _Map(self.x)
         if local:
             self._prepare()
 
@@ -497,29 +531,18 @@ class Local:
         `patches` [K, C, h, w], or [1, C, h, w] for the same everywhere. `index` int64 [K]: which picture each box belongs
         to; it may be left out for a single picture.
         """
-        boxes, patches, index = self._check(boxes, patches, index)
+        boxes, patches, index = _check_boxes(self.x, boxes, patches, index)
         regions = self._regions(boxes, *patches.shape[2:]) if self.why_not is None else {}
         results = []
         with frozen(self.model), torch.no_grad():
-            for part in torch.arange(len(boxes)).split(batch_size):
-                own = patches if len(patches) == len(boxes) else patches.expand(len(boxes), -1, -1, -1)
-                where = part.to(self.x.device)
-                patch = _Patch(own[where], *boxes[where].unbind(1))
-                results.append(self._forward(part, index[where], patch, regions))
+            for begin in range(0, len(boxes), batch_size):
+                part = slice(begin, begin + batch_size)
+                if self.why_not is not None:
+                    results.append(self.model(_paste(self.x, boxes[part], patches[part], index[part])))
+                else:
+                    patch = _Patch(patches[part], *boxes[part].unbind(1))
+                    results.append(self._forward(part, index[part], patch, regions))
         return torch.cat(results)
-
-    def _check(self, boxes: Tensor, patches: Tensor, index: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
-        count, (pictures, channels) = len(boxes), self.x.shape[:2]
-        if boxes.dtype != torch.int64 or boxes.dim() != 2 or boxes.shape[1] != 2 or count == 0:
-            raise ValueError(f"boxes is {boxes.dtype} {list(boxes.shape)}; int64 [K, 2] with rows and columns is expected.")
-        if patches.dim() != 4 or patches.shape[0] not in (1, count) or patches.shape[1] != channels:
-            raise ValueError(f"patches has shape {list(patches.shape)}; [{count} or 1, {channels}, h, w] is expected.")
-        if index is None and pictures > 1:
-            raise ValueError(f"x holds {pictures} pictures; say with index [K] which picture each box belongs to.")
-        index = torch.zeros(count, dtype=torch.int64) if index is None else index
-        if index.shape != (count,) or index.min() < 0 or index.max() >= pictures:
-            raise ValueError(f"index must hold {count} numbers from 0 to {pictures - 1}, one a box.")
-        return boxes.to(self.x.device), patches.to(self.x), index.to(self.x.device)
 
     def _regions(self, boxes: Tensor, height: int, width: int) -> dict[fx.Node, tuple[Tensor, Tensor, int, int]]:
         """For each step that may be computed on a part of its map: top [K], left [K], height and width of that part.
@@ -544,12 +567,8 @@ class Local:
             self.maps[node] = _Map(self.base[node])
         return self.maps[node].crop(index, patch, top, left, *rest)
 
-    def _forward(self, part: Tensor, index: Tensor, patch: _Patch, regions: dict) -> Tensor:
-        zero = torch.zeros_like(index)
-        if self.why_not is not None:
-            pictures = self.picture.crop(index, patch, zero, zero, *self.x.shape[2:], _ZERO)
-            return self.model(pictures.contiguous())
-        plan = self.plan
+    def _forward(self, part: slice, index: Tensor, patch: _Patch, regions: dict) -> Tensor:
+        plan, zero = self.plan, torch.zeros_like(index)
         values: dict[fx.Node, Any] = {**plan.constants, plan.input: patch}
 
         def whole(node: fx.Node) -> Any:

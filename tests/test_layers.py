@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torchvision.models import resnet18, squeezenet1_0
 
-from course_utils.layers import Local, capture, local_forward, names, receptive_field, resolve
+from course_utils.layers import Local, capture, local_forward, names, paste, receptive_field, resolve
 from course_utils.models import AllConv, LeNet, Normalized, SceneNet
 
 
@@ -281,7 +281,7 @@ def test_too_small_a_picture_and_units_outside_the_map_are_refused() -> None:
 # ---------------------------------------------------------------- local recomputation
 
 
-def paste(x: Tensor, boxes: Tensor, patches: Tensor, index: Tensor) -> Tensor:
+def paste_one_by_one(x: Tensor, boxes: Tensor, patches: Tensor, index: Tensor) -> Tensor:
     """Whole pictures with the patches pasted in, one after the other."""
     pictures = x[index].clone()
     height, width = patches.shape[2:]
@@ -290,6 +290,15 @@ def paste(x: Tensor, boxes: Tensor, patches: Tensor, index: Tensor) -> Tensor:
         y, z = max(-row, 0), max(-column, 0)
         part.copy_(patch[:, y : y + part.shape[1], z : z + part.shape[2]])
     return pictures
+
+
+def test_paste_leaves_out_what_hangs_over_the_edge() -> None:
+    x, index = torch.rand(2, 3, 9, 8), torch.tensor([0, 1, 1, 0, 1])
+    boxes, patches = torch.tensor([[0, 0], [7, 6], [-2, -1], [4, 3], [8, -3]]), torch.rand(5, 3, 4, 5)
+    found = paste(x, boxes, patches, index=index)
+    assert torch.equal(found, paste_one_by_one(x, boxes, patches, index))
+    assert torch.equal(found[3, :, 4:8, 3:8], patches[3]) and not torch.equal(found, x[index])
+    assert torch.equal(paste(x[:1], boxes, patches[:1]), paste_one_by_one(x, boxes, patches[:1], index * 0))
 
 
 @pytest.mark.parametrize("size", [(1, 1), (7, 4), (20, 15)])
@@ -305,7 +314,7 @@ def test_local_recomputation_is_exact(name: str, size: tuple[int, int]) -> None:
     local = Local(model, x)
     assert local.why_not is None
     with torch.no_grad():
-        whole, base = model(paste(x, boxes, patches, index)), model(x)[index]
+        whole, base = model(paste_one_by_one(x, boxes, patches, index)), model(x)[index]
     found = local(boxes, patches, index=index, batch_size=5)
     changed = (whole - base).abs().max()
     assert changed > 0 and (found - whole).abs().max() <= 1e-6 * changed
@@ -327,7 +336,7 @@ def test_one_picture_needs_no_index_and_one_patch_serves_all_boxes() -> None:
     model, x = build("AllConv")
     boxes, patch = torch.tensor([[3, 4], [20, 11], [31, 31]]), torch.full((1, 3, 5, 5), 0.5)
     with torch.no_grad():
-        whole = model(paste(x, boxes, patch, torch.zeros(3, dtype=torch.int64)))
+        whole = model(paste_one_by_one(x, boxes, patch, torch.zeros(3, dtype=torch.int64)))
     assert torch.allclose(local_forward(model, x, boxes, patch), whole, atol=1e-5)
 
 
@@ -359,7 +368,7 @@ def test_where_it_cannot_be_local_whole_pictures_are_run(wrap: type[nn.Module]) 
     model = wrap(model)
     boxes, patches = torch.tensor([[3, 4], [20, 11], [30, 30]]), torch.rand(3, 3, 5, 5)
     with torch.no_grad():
-        whole = model(paste(x, boxes, patches, torch.zeros(3, dtype=torch.int64)))
+        whole = model(paste_one_by_one(x, boxes, patches, torch.zeros(3, dtype=torch.int64)))
     assert torch.allclose(local_forward(model, x, boxes, patches, batch_size=3), whole, atol=1e-6)
     if wrap is Branching:
         assert "fixed steps" in str(Local(model, x).why_not)
@@ -373,7 +382,7 @@ def test_a_normalizer_inside_the_model_stays_local() -> None:
     model = Normalized(model, (0.4, 0.5, 0.3), (0.2, 0.3, 0.25))
     boxes, patches = torch.tensor([[0, 0], [28, 29], [0, 30]]), torch.rand(3, 3, 4, 4)
     with torch.no_grad():
-        whole = model(paste(x, boxes, patches, torch.zeros(3, dtype=torch.int64)))
+        whole = model(paste_one_by_one(x, boxes, patches, torch.zeros(3, dtype=torch.int64)))
     local = Local(model, x)
     assert local.why_not is None and torch.allclose(local(boxes, patches), whole, atol=1e-5)
     assert len(local._regions(boxes, 4, 4)) > 5
