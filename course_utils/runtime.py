@@ -152,6 +152,13 @@ def predict(model: nn.Module, x: Tensor, batch_size: int = 256) -> Tensor:
     return logits(model, x, batch_size).argmax(1)
 
 
+def gradient(value: Tensor, x: Tensor) -> Tensor:
+    """d value.sum() / d x, for pictures `x` that the model's `value` was computed from."""
+    if not value.requires_grad:
+        raise ValueError("the model's scores have no gradient for the pixels; does its forward use no_grad or detach?")
+    return torch.autograd.grad(value.sum(), x)[0]
+
+
 # ---------------------------------------------------------------- input checks
 
 
@@ -208,6 +215,15 @@ def check_labels(y: Tensor, count: int, classes: int, *, where: torch.device | N
     if low < 0 or high >= classes:
         raise ValueError(f"{name} holds labels from {low} to {high}; the model has {classes} classes: 0 to {classes - 1}.")
     return y
+
+
+def settle(y: Tensor | None, scores: Tensor) -> Tensor:
+    """The classes that are meant, `[N]`: `y` checked against the model's scores `[N, classes]`, or for None its own prediction."""
+    if scores.dim() != 2:
+        raise ValueError(f"the model gives shape {list(scores.shape)}; class scores [N, classes] are expected.")
+    if y is None:
+        return scores.detach().argmax(1)
+    return check_labels(y, len(scores), scores.shape[1], where=scores.device)
 
 
 def check_positive(value: float, name: str, *, zero: bool = True) -> float:

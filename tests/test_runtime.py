@@ -194,6 +194,22 @@ def test_labels_on_another_device_are_named() -> None:
     assert runtime.check_labels(y, 2, 3, where=y.device) is y
 
 
+def test_settle_takes_the_prediction_or_the_labels() -> None:
+    scores, y = torch.tensor([[0.0, 2.0, 1.0], [3.0, 2.0, 1.0]], requires_grad=True), torch.tensor([2, 2])
+    assert runtime.settle(None, scores).tolist() == [1, 0] and runtime.settle(y, scores) is y
+    with pytest.raises(ValueError, match="y holds labels from 0 to 3; the model has 3 classes"):
+        runtime.settle(torch.tensor([0, 3]), scores)
+    with pytest.raises(ValueError, match=r"the model gives shape \[2, 3, 1\]; class scores \[N, classes\] are expected"):
+        runtime.settle(y, scores[:, :, None])
+
+
+def test_gradient_needs_a_value_that_has_one() -> None:
+    x = torch.tensor([1.0, 2.0], requires_grad=True)
+    assert runtime.gradient(x**2, x).tolist() == [2.0, 4.0]
+    with pytest.raises(ValueError, match="no gradient for the pixels; does its forward use no_grad or detach"):
+        runtime.gradient(x.detach() ** 2, x)
+
+
 @pytest.mark.parametrize("value", [-0.1, float("nan"), float("inf")])
 def test_numbers_that_are_no_budget(value: float) -> None:
     with pytest.raises(ValueError, match=f"eps is {value}; a finite number of at least 0 is expected"):

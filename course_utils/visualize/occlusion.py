@@ -7,8 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..layers import Local
-from ..runtime import check_pictures, logits, pick
-from .saliency import class_labels
+from ..runtime import check_pictures, logits, pick, settle
 
 
 def _pair(value: int | tuple[int, int], name: str, limits: tuple[int, int]) -> tuple[int, int]:
@@ -64,7 +63,7 @@ def occlusion(
     """
     pick("score", score, ("logit", "probability"))
     base = logits(model, check_pictures(x, model))
-    y = class_labels(base, y)
+    y = settle(y, base)
     covered = occlusion_logits(model, x, window=window, stride=stride, fill=fill, batch_size=batch_size, local=local)
     if score == "probability":
         base, covered = base.softmax(-1), covered.softmax(-1)

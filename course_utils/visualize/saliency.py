@@ -7,14 +7,9 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from ..runtime import check_labels, check_pictures, check_positive, frozen
+from ..runtime import check_pictures, check_positive, frozen, gradient
 from ..runtime import generator as seeded
-from ..runtime import logits
-
-
-def class_labels(scores: Tensor, y: Tensor | None) -> Tensor:
-    """`y`, checked against the scores [N, classes]; the predicted classes where `y` is None."""
-    return scores.argmax(1) if y is None else check_labels(y, len(scores), scores.shape[1], where=scores.device)
+from ..runtime import logits, settle
 
 
 def score_gradient(model: nn.Module, x: Tensor, y: Tensor | None = None) -> Tensor:
@@ -22,10 +17,7 @@ def score_gradient(model: nn.Module, x: Tensor, y: Tensor | None = None) -> Tens
     with frozen(model):
         x = x.detach().clone().requires_grad_()
         scores = model(x)
-        if not scores.requires_grad:
-            raise ValueError("the model's scores have no gradient for the pixels; does its forward use no_grad or detach?")
-        own = scores.gather(1, class_labels(scores.detach(), y)[:, None])
-        return torch.autograd.grad(own.sum(), x)[0]
+        return gradient(scores.gather(1, settle(y, scores)[:, None]), x)
 
 
 def saliency(model: nn.Module, x: Tensor, y: Tensor | None = None) -> Tensor:
@@ -76,7 +68,7 @@ def _mean_gradient(
     model: nn.Module, x: Tensor, y: Tensor | None, samples: int, picture: Callable[[Tensor, Tensor], Tensor], batch_size: int
 ) -> Tensor:
     """Mean over k of the score's gradient at picture(i, k), for each i; all (i, k) run in batches of `batch_size`."""
-    y = class_labels(logits(model, x), y)
+    y = settle(y, logits(model, x))
     mean = torch.zeros_like(x)
     for part in torch.arange(len(x) * samples, device=x.device).split(batch_size):
         i, k = part // samples, part % samples

@@ -9,8 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ..layers import resolve
-from ..runtime import check_pictures, check_positive, logits, model_device
-from .saliency import class_labels
+from ..runtime import check_pictures, check_positive, logits, model_device, settle
 
 
 def deletion_curve(
@@ -25,7 +24,7 @@ def deletion_curve(
     check_pictures(x, model), check_positive(steps, "steps", zero=False)
     if order_map.shape != (len(x), *x.shape[2:]):
         raise ValueError(f"order_map has shape {list(order_map.shape)}; one value a pixel is expected: {[len(x), *x.shape[2:]]}.")
-    y = class_labels(logits(model, x), y)
+    y = settle(y, logits(model, x))
     rank = order_map.flatten(1).argsort(dim=1, descending=True, stable=True).argsort(1).view(len(x), 1, *x.shape[2:])
     colour = torch.as_tensor(fill).to(x).reshape(-1, 1, 1)
     curve = []
