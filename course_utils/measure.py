@@ -80,3 +80,11 @@ def interval(share: float, count: int, z: float = 1.96) -> tuple[float, float]:
 def auc(curve: Tensor) -> Tensor:
     """Area under curves `[N, steps]` whose steps go evenly from 0 to 1: `[N]`."""
     return torch.trapezoid(curve, dx=1 / (curve.shape[1] - 1), dim=1)
+
+
+def rank_correlation(a: Tensor, b: Tensor) -> Tensor:
+    """Spearman's correlation of two batches of maps, picture by picture `[N]`: 1 same order of pixels, 0 unrelated."""
+    ranks = [m.flatten(1).argsort(1).argsort(1).double() for m in (a, b)]
+    centred = [r - r.mean(1, keepdim=True) for r in ranks]
+    product = (centred[0] * centred[1]).sum(1)
+    return (product / (centred[0].norm(dim=1) * centred[1].norm(dim=1)).clamp_min(1e-12)).float()

@@ -17,7 +17,9 @@ from torch import Tensor
 from . import runtime
 
 INK, PALE = "#22313f", "#d5dbe1"
-COLOURS = ("#d1495b", "#2e86ab", "#e9a23b", "#4f9d69", "#7d5ba6", "#22313f")
+COLOURS = (
+    "#d1495b", "#2e86ab", "#e9a23b", "#4f9d69", "#7d5ba6", "#22313f", "#e58fb1", "#8ecae6", "#b08968", "#9aa5b1",
+)  # fmt: skip
 
 
 def style() -> None:
@@ -151,7 +153,7 @@ def curves(
     place = axes[0, 0]
     for (label, values), colour in zip(lines.items(), COLOURS * 3):
         heights = 100 * np.asarray(values, dtype=float) if percent else np.asarray(values, dtype=float)
-        place.plot(x, heights, marker="o", markersize=4, label=label, color=colour)
+        place.plot(x, heights, marker="o" if len(x) <= 30 else None, markersize=4, label=label, color=colour)
         if percent and count:
             band = 100 * np.array([interval(float(v), count) for v in values])
             place.fill_between(x, band[:, 0], band[:, 1], color=colour, alpha=0.15, linewidth=0)
@@ -159,7 +161,10 @@ def curves(
     place.set_ylim(-2, 102) if percent else None
     place.set_xscale("log") if log else None
     place.grid(axis="y", color=PALE, linewidth=0.7)
-    place.legend() if len(lines) > 1 else None
+    if len(lines) > 4:
+        place.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+    elif len(lines) > 1:
+        place.legend()
     return figure
 
 

@@ -89,6 +89,19 @@ def train(
     return history
 
 
+def right_reasons(model: nn.Module, x: Tensor, y: Tensor, inside: Tensor, strength: float) -> Tensor:
+    """Right for the right reasons (Ross 2017): cross-entropy + strength * squared input gradient outside the object.
+
+    The gradient is that of the sum of all log-probabilities; its squares are added up over the pixels where `inside`
+    `[N, 1, H, W]` is 0, and averaged over the pictures. It stays in the graph, so that the weights learn from it.
+    """
+    x = x.clone().requires_grad_()
+    log_p = model(x).log_softmax(1)
+    (gradient,) = torch.autograd.grad(log_p.sum(), x, create_graph=True)
+    outside = (gradient * (1 - inside)).square().flatten(1).sum(1).mean()
+    return F.nll_loss(log_p, y) + strength * outside
+
+
 def with_batch_norm(model: nn.Sequential) -> nn.Sequential:
     """The same chain with batch normalization behind every convolution: it trains faster. See `fold_batch_norm`."""
     layers: list[nn.Module] = []

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from .. import visualize
 from ..exercises import Exercise, Mistake, close, expect, register, untouched
 from ..runtime import frozen, generator
+from ..training import right_reasons
 
 
 class ColourProbe(nn.Module):
@@ -258,15 +259,6 @@ register(Exercise(
 
 
 # ---------------------------------------------------------------- right for the right reasons
-
-
-def right_reasons(model: nn.Module, x: Tensor, y: Tensor, inside: Tensor, strength: float) -> Tensor:
-    """Cross-entropy + strength * mean over the pictures of the squared input gradient of sum_k log p_k outside the object."""
-    x = x.clone().requires_grad_()
-    log_p = model(x).log_softmax(1)
-    (gradient,) = torch.autograd.grad(log_p.sum(), x, create_graph=True)
-    outside = (gradient * (1 - inside)).square().flatten(1).sum(1).mean()
-    return F.nll_loss(log_p, y) + strength * outside
 
 
 def check_right_reasons(f) -> None:
