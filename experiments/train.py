@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from course_utils import data, models, runtime, training
+from course_utils import attacks, data, models, runtime, training
 
 
 class Plan(NamedTuple):
@@ -32,13 +32,22 @@ class Plan(NamedTuple):
     weight_decay: float = 5e-4
     optimizer: str = "sgd"
     smoothing: float = 0.0
+    loss: training.Loss | None = None  # None: cross-entropy, with the smoothing above
     note: str = ""
+
+
+def half_fgsm(model: nn.Module, x: Tensor, y: Tensor, eps: float = 0.25) -> Tensor:
+    """Goodfellow's adversarial objective (2014, section 6): 0.5 J(x) + 0.5 J(fgsm(x)), the pictures attacked anew at every step."""
+    x_adv = attacks.fgsm(model, x, y, eps=eps)
+    return 0.5 * F.cross_entropy(model(x), y) + 0.5 * F.cross_entropy(model(x_adv), y)
 
 
 GENTLE = training.jitter(angle=8, scale=0.08, shift=0.04, light=0.0)
 PLANS = {
     "lenet-digits": Plan("digits", "drawn", 12, pictures=30_000),
     "lenet-mnist": Plan("digits", "mnist", 12),
+    "lenet-digits-fgsm": Plan("digits", "drawn", 8, pictures=30_000, loss=half_fgsm, note="adversarial training: FGSM, eps 0.25"),
+    "lenet-mnist-fgsm": Plan("digits", "mnist", 3, loss=half_fgsm, note="adversarial training: FGSM, eps 0.25"),
     "signnet-signs": Plan("signs", "drawn", 12, pictures=16_000, norm=True, augment=training.jitter(light=0.2)),
     "signnet-gtsrb": Plan("signs", "gtsrb", 24, norm=True, augment=training.jitter(light=0.5), smoothing=0.05),
     "scenenet-scenes": Plan("photos", "drawn", 14, pictures=10_000, norm=True, augment=training.shift_and_flip(8, flip=False)),
@@ -81,11 +90,11 @@ def run(name: str, seed: int = 0) -> None:
     if isinstance(plain, models.AENet10):
         pretrain_encoder(plain, x, seed)
     net = training.with_batch_norm(plain) if plan.norm else plain
-    loss = lambda model, pictures, labels: F.cross_entropy(model(pictures), labels, label_smoothing=plan.smoothing)  # noqa: E731
+    smoothed = lambda model, pictures, labels: F.cross_entropy(model(pictures), labels, label_smoothing=plan.smoothing)  # noqa: E731
     watch = lambda model: print(f"{name} {time.time() - start:5.0f} s  {accuracy(model, test_set.x[:1000], test_set.y[:1000]):.2f} %", flush=True) or 0.0  # noqa: E731
     training.train(
         net, x, train_set.y, epochs=plan.epochs, lr=plan.lr, batch_size=plan.batch_size, weight_decay=plan.weight_decay,
-        optimizer=plan.optimizer, augment=plan.augment, loss=loss, seed=seed, mixed=plan.norm, evaluate=watch, label=name,
+        optimizer=plan.optimizer, augment=plan.augment, loss=plan.loss or smoothed, seed=seed, mixed=plan.norm, evaluate=watch, label=name,
     )  # fmt: skip
     if plan.norm:
         training.fold_batch_norm(net.cpu(), plain.cpu())
