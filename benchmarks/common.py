@@ -39,8 +39,8 @@ def bracketed(run: Callable[[], object], bare: Callable[[], object], repeats: in
         limits.append(cpu_seconds(bare))
         ratios.append(own[-1] / (0.5 * (limits[-2] + limits[-1])))
     return {
-        "seconds": statistics.median(own), "bare_seconds": statistics.median(limits), "ratio": statistics.median(ratios),
-        "ratio_lowest": min(ratios), "ratio_highest": max(ratios),
+        "seconds": statistics.median(own), "bare_seconds": statistics.median(limits),
+        "ratio": statistics.median(ratios), "ratio_lowest": min(ratios), "ratio_highest": max(ratios),
     }  # fmt: skip
 
 
@@ -51,7 +51,8 @@ def report(name: str, rows: list[dict], **more: object) -> bool:
         verdict = "ok" if row["ratio"] <= row["bar"] else "TOO SLOW"
         print(
             f"  {row['what']:<58} {row['seconds']:8.3f} s   bare {row['bare_seconds']:8.3f} s   "
-            f"ratio {row['ratio']:.2f} ({row['ratio_lowest']:.2f} to {row['ratio_highest']:.2f})   bar {row['bar']:.2f}   {verdict}"
+            f"ratio {row['ratio']:.2f} ({row['ratio_lowest']:.2f} to {row['ratio_highest']:.2f})   "
+            f"bar {row['bar']:.2f}   {verdict}"
         )
     RESULTS.mkdir(parents=True, exist_ok=True)
     result = {

@@ -30,7 +30,8 @@ def main() -> int:
         y = torch.randint(10, (len(x),))
         quiet = model.eval().requires_grad_(False)
         measured = bracketed(
-            lambda: [fgsm(model, x, y, eps=0.03) for _ in range(calls)], lambda: [bare(quiet, x, y) for _ in range(calls)],
+            lambda: [fgsm(model, x, y, eps=0.03) for _ in range(calls)],
+            lambda: [bare(quiet, x, y) for _ in range(calls)],
             repeats=15,
         )  # fmt: skip
         rows.append({"what": f"fgsm, {what}, {calls} calls", "bar": 1.03, **measured})

@@ -240,7 +240,7 @@ def brute_force_box(kept: Tensor, x: Tensor, row: int, column: int) -> tuple[int
 
 
 def test_known_numbers() -> None:
-    size, stride, start = (getattr(receptive_field(LeNet(), "3", 28), n) for n in ("size", "stride", "start"))
+    size, stride, start = receptive_field(LeNet(), "3", 28)
     assert (size, stride, start) == (16, 4, 0)  # 5, 6 (stride 2), 14, 16 (stride 4)
     fire = receptive_field(squeezenet(), "features.3", 224)  # 7, 11 (stride 4), then 3x3 beside 1x1
     assert (fire.size, fire.stride, fire.start) == (19, 4, -4)
@@ -269,6 +269,25 @@ def test_steps_of_unknown_reach_are_refused() -> None:
     model = nn.Sequential(nn.Conv2d(1, 2, 3), nn.Upsample(scale_factor=2), nn.Conv2d(2, 2, 3))
     with pytest.raises(ValueError, match=r"from 1 \(Upsample\) on, it is not known which pixels"):
         receptive_field(model, "2", 16)
+
+
+def test_a_forward_that_depends_on_the_pixels_is_refused() -> None:
+    with pytest.raises(ValueError, match="forward of Branching cannot be written down as fixed steps"):
+        receptive_field(Branching(LeNet()), "model.0", 28)
+
+
+def test_tensors_made_in_the_forward_stay_out_of_the_model() -> None:
+    class Shifted(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.model = AllConv(width=6)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.model(x - torch.tensor([0.1, 0.2, 0.3]).view(3, 1, 1))
+
+    model, before = Shifted().eval(), set(vars(Shifted()))
+    assert receptive_field(model, "model.2", 32).size == 5 and Local(model, torch.rand(1, 3, 32, 32)).why_not is None
+    assert set(vars(model)) == before
 
 
 def test_too_small_a_picture_and_units_outside_the_map_are_refused() -> None:
@@ -362,7 +381,19 @@ class Branching(nn.Module):
         return self.model(x) if x.mean() > 0.2 else -self.model(x)
 
 
-@pytest.mark.parametrize("wrap", [Standardized, Branching])
+class Changing(nn.Module):
+    """Changes a map in place after another step has used it."""
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.first, self.model = nn.Conv2d(3, 3, 3, padding=1), model
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.first(x)
+        return self.model(F.max_pool2d(x, 3, 1, 1) + x.relu_())
+
+
+@pytest.mark.parametrize("wrap", [Standardized, Branching, Changing])
 def test_where_it_cannot_be_local_whole_pictures_are_run(wrap: type[nn.Module]) -> None:
     model, x = build("AllConv")
     model = wrap(model)
@@ -372,6 +403,8 @@ def test_where_it_cannot_be_local_whole_pictures_are_run(wrap: type[nn.Module]) 
     assert torch.allclose(local_forward(model, x, boxes, patches, batch_size=3), whole, atol=1e-6)
     if wrap is Branching:
         assert "fixed steps" in str(Local(model, x).why_not)
+    elif wrap is Changing:
+        assert "in place" in str(Local(model, x).why_not)
     else:
         assert "mean (mean) mixes all positions before" in str(Local(model, x).why_not)
 
@@ -414,6 +447,7 @@ def test_local_recomputation_leaves_no_trace() -> None:
     ],
 )
 def test_local_forward_refuses_bad_input(change: dict, message: str) -> None:
-    given = {"x": torch.rand(1, 1, 28, 28), "boxes": torch.zeros(3, 2, dtype=torch.int64), "patches": torch.zeros(1, 1, 4, 4)}
+    boxes = torch.zeros(3, 2, dtype=torch.int64)
+    given = {"x": torch.rand(1, 1, 28, 28), "boxes": boxes, "patches": torch.zeros(1, 1, 4, 4)}
     with pytest.raises(ValueError, match=message):
         local_forward(LeNet().eval(), **(given | change))

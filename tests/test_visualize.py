@@ -235,7 +235,7 @@ def test_window_starts_cover_the_picture() -> None:
 
 
 @pytest.mark.parametrize(("window", "stride"), [((5, 4), (4, 3)), ((3, 3), (1, 1)), ((2, 2), (3, 3)), ((4, 4), (4, 4))])
-def test_spread_is_the_mean_over_the_windows_that_cover_a_pixel(window: tuple[int, int], stride: tuple[int, int]) -> None:
+def test_spread_is_the_mean_over_the_windows_of_a_pixel(window: tuple[int, int], stride: tuple[int, int]) -> None:
     size = (20, 16)
     starts = [window_starts(*axis).tolist() for axis in zip(size, window, stride)]
     drops = torch.rand(2, len(starts[0]), len(starts[1]))

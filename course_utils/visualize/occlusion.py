@@ -33,8 +33,8 @@ def occlusion_logits(
     """The scores [N, rows, columns, classes] with a window of colour `fill` at every position of `window_starts`.
 
     `fill` is a number or one value for each colour channel. With `local` only the part of the network that a window can
-    reach is computed again (`layers.Local`): the same scores, to within rounding, in less time. `batch_size` None is 16 windows at
-    224x224 and more on smaller pictures; a GPU takes larger ones.
+    reach is computed again (`layers.Local`): the same scores, to within rounding, in less time. `batch_size` None is
+    16 windows at 224x224 and more on smaller pictures; on a GPU try larger ones.
     """
     check_pictures(x, model)
     size = (x.shape[2], x.shape[3])
@@ -74,10 +74,10 @@ def occlusion(
 def spread(
     drops: Tensor, size: int | tuple[int, int], window: int | tuple[int, int], stride: int | tuple[int, int]
 ) -> Tensor:
-    """The heat map [N, H, W] of an occlusion map [N, rows, columns]: each pixel gets the mean over the windows that cover it.
+    """The heat map [N, H, W] of an occlusion map [N, rows, columns].
 
-    `size`, `window` and `stride` are those that the map was made with. Pixels that no window covers (where the stride is
-    larger than the window) get 0.
+    Each pixel gets the mean over the windows that cover it; 0 if none does, where the stride is larger than the window.
+    `size`, `window` and `stride` are those that the map was made with.
     """
     size = (size, size) if isinstance(size, int) else tuple(size)
     window, stride = _pair(window, "window", size), _pair(stride, "stride", size)

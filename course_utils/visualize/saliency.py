@@ -32,10 +32,10 @@ def smooth_grad(
     model: nn.Module, x: Tensor, y: Tensor | None = None, *, samples: int = 50, noise: float = 0.15,
     generator: torch.Generator | None = None, batch_size: int = 32,
 ) -> Tensor:  # fmt: skip
-    """SmoothGrad [N, H, W] (Smilkov et al. 2017): the gradient averaged over noisy copies, then max over colours of | |.
+    """SmoothGrad [N, H, W] (Smilkov et al. 2017): saliency of the gradient averaged over noisy copies of the picture.
 
-    The noise is normal with deviation `noise` * (max - min) of each picture's pixels, and is not clipped. All pictures get the
-    same `samples` draws, so that a batch gives what its pictures give one at a time.
+    The noise is normal with deviation `noise` * (max - min) of each picture's pixels, and is not clipped. All pictures
+    get the same `samples` draws, so that a batch gives what its pictures give one at a time.
     """
     check_pictures(x, model), check_positive(noise, "noise"), check_positive(samples, "samples", zero=False)
     draws = torch.randn((samples, *x.shape[1:]), generator=generator or seeded()).to(x)
@@ -48,7 +48,7 @@ def integrated_gradients(
     model: nn.Module, x: Tensor, y: Tensor | None = None, *, baseline: Tensor | float | None = None, steps: int = 50,
     batch_size: int = 32,
 ) -> Tensor:  # fmt: skip
-    """Integrated gradients [N, C, H, W] (Sundararajan et al. 2017): (x - b) * mean of d S_y / d x on the way from b to x.
+    """Integrated gradients [N, C, H, W] (Sundararajan et al. 2017): (x - b) * mean of d S_y / d x from b to x.
 
     The baseline b is black unless given: a number or a tensor that fits `x`. The way is cut in `steps`
     pieces and the gradient taken in the middle of each. Completeness: the attribution of a picture sums to
@@ -57,7 +57,9 @@ def integrated_gradients(
     check_pictures(x, model), check_positive(steps, "steps", zero=False)
     start = torch.as_tensor(0.0 if baseline is None else baseline).to(x)
     if start.dim() > x.dim() or any(a not in (1, b) for a, b in zip(start.shape[::-1], x.shape[::-1])):
-        raise ValueError(f"baseline has shape {list(start.shape)}; a number or a tensor that fits {list(x.shape)} is expected.")
+        raise ValueError(
+            f"baseline has shape {list(start.shape)}; a number or a tensor that fits {list(x.shape)} is expected."
+        )
     start = start.expand_as(x)
     share = ((torch.arange(steps) + 0.5) / steps).to(x)[:, None, None, None]
     mean = _mean_gradient(model, x, y, steps, lambda i, k: start[i] + share[k] * (x[i] - start[i]), batch_size)
@@ -65,8 +67,9 @@ def integrated_gradients(
 
 
 def _mean_gradient(
-    model: nn.Module, x: Tensor, y: Tensor | None, samples: int, picture: Callable[[Tensor, Tensor], Tensor], batch_size: int
-) -> Tensor:
+    model: nn.Module, x: Tensor, y: Tensor | None, samples: int, picture: Callable[[Tensor, Tensor], Tensor],
+    batch_size: int,
+) -> Tensor:  # fmt: skip
     """Mean over k of the score's gradient at picture(i, k), for each i; all (i, k) run in batches of `batch_size`."""
     y = settle(y, logits(model, x))
     mean = torch.zeros_like(x)

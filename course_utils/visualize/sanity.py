@@ -13,17 +13,20 @@ from ..runtime import check_pictures, check_positive, logits, model_device, sett
 
 
 def deletion_curve(
-    model: nn.Module, x: Tensor, order_map: Tensor, y: Tensor | None = None, *, steps: int = 20, fill: float | Tensor = 0.5
-) -> Tensor:
-    """The probability of class `y`, [N, steps + 1], as pixels are replaced by `fill`, highest in `order_map` [N, H, W] first.
+    model: nn.Module, x: Tensor, order_map: Tensor, y: Tensor | None = None, *, steps: int = 20,
+    fill: float | Tensor = 0.5,
+) -> Tensor:  # fmt: skip
+    """The probability of class `y`, [N, steps + 1], as pixels are replaced by `fill`, in the order of a map [N, H, W].
 
-    Entry t is with t / steps of the pixels gone: entry 0 is the picture itself, the last one is all `fill`. A map that
-    finds what the network uses gives a curve that falls fast, faster than for pixels in random order
-    (Petsiuk et al. 2018). `y` None means the model's own prediction.
+    The pixels that are highest in `order_map` go first. Entry t is with t / steps of the pixels gone: entry 0 is
+    the picture itself, the last one is all `fill`. A map that finds what the network uses gives a curve that falls faster
+    than for pixels in random order (Petsiuk et al. 2018). `y` None means the model's own prediction.
     """
     check_pictures(x, model), check_positive(steps, "steps", zero=False)
     if order_map.shape != (len(x), *x.shape[2:]):
-        raise ValueError(f"order_map has shape {list(order_map.shape)}; one value a pixel is expected: {[len(x), *x.shape[2:]]}.")
+        raise ValueError(
+            f"order_map has shape {list(order_map.shape)}; one value a pixel is expected: {[len(x), *x.shape[2:]]}."
+        )
     y = settle(y, logits(model, x))
     rank = order_map.flatten(1).argsort(dim=1, descending=True, stable=True).argsort(1).view(len(x), 1, *x.shape[2:])
     colour = torch.as_tensor(fill).to(x).reshape(-1, 1, 1)
@@ -39,8 +42,8 @@ def randomize_weights(
 ) -> nn.Module:
     """A copy of the model whose weights are drawn anew as before training; the model itself is not touched.
 
-    `layers` limits this to some layers, for instance `names(model)[-3:]`: from the top down, a few more each time, it is the
-    cascading randomization of Adebayo et al. 2018. A map that stays the same does not show what was learned.
+    `layers` limits this to some layers, for instance `names(model)[-3:]`: from the top down, a few more each time, it
+    is the cascading randomization of Adebayo et al. 2018. A map that stays the same does not show what was learned.
     """
     wanted = [model] if layers is None else [resolve(model, layer) for layer in layers]
     chosen = {id(module) for top in wanted for module in top.modules()}
