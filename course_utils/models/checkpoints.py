@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -23,6 +24,8 @@ def _sign_kinds() -> int:
 NETWORKS: dict[str, Callable[[], nn.Module]] = {
     "lenet-digits": LeNet,
     "lenet-mnist": LeNet,
+    "lenet-digits-fgsm": LeNet,  # trained on FGSM pictures, eps 0.25
+    "lenet-mnist-fgsm": LeNet,
     "fc10-digits": DenseNet10,
     "fc10-mnist": DenseNet10,
     "fc100-digits": lambda: DenseNet10((100, 100)),
@@ -76,6 +79,9 @@ def load(name: str) -> nn.Module:
     if not path.exists():
         raise FileNotFoundError(f"{path} is missing. {remedy}")
     try:
+        with zipfile.ZipFile(path) as archive:  # torch.load would not notice a changed byte
+            if (part := archive.testzip()) is not None:
+                raise zipfile.BadZipFile(f"wrong checksum of {part}")
         state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises a different class for every way in which a file can be broken
         raise ValueError(f"{path} is damaged and cannot be read ({type(error).__name__}). {remedy}") from error
@@ -87,16 +93,21 @@ def load(name: str) -> nn.Module:
     return model.to(runtime.device()).eval()
 
 
-def classifier(world: str, network: str | None = None, *, source: str | None = None) -> nn.Module:
+def classifier(
+    world: str, network: str | None = None, *, source: str | None = None, training: str | None = None
+) -> nn.Module:
     """The network that goes with the pictures of `data.load(world, ...)`: `classifier("digits", "fc10")`.
 
-    `network` None is the one that the world's chapters use; `source` is "drawn", "real" or None (the profile).
+    `network` None is the one that the world's chapters use; `source` is "drawn", "real" or None (the profile);
+    `training` names another than the usual training: classifier("digits", training="fgsm").
     """
     kinds = PICTURES[runtime.pick("world", world, PICTURES)]
     pictures = kinds[runtime.pick("source", source or runtime.data_profile(), kinds)]
     if pictures == "imagenet":
+        if training:
+            raise ValueError(f"training is {training!r}; there are no ImageNet weights of that training. Use drawn pictures.")
         return imagenet_network(network or "squeezenet1_0")
-    return load(f"{network or USUAL[world]}-{pictures}")
+    return load("-".join(filter(None, (network or USUAL[world], pictures, training))))
 
 
 def imagenet_network(name: str = "squeezenet1_0") -> nn.Module:
