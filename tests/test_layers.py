@@ -409,6 +409,17 @@ def test_where_it_cannot_be_local_whole_pictures_are_run(wrap: type[nn.Module]) 
         assert "mean (mean) mixes all positions before" in str(Local(model, x).why_not)
 
 
+def test_beyond_the_border_is_nothing_for_a_maximum() -> None:
+    """All values are below 0: a border of zeros would win."""
+    model, x = nn.Sequential(nn.Conv2d(1, 2, 1), nn.MaxPool2d(3, 2, 1), nn.Flatten()), torch.rand(1, 1, 24, 24)
+    nn.init.constant_(model[0].bias, -5.0)
+    boxes, patch = torch.tensor([[0, 0], [22, 0], [9, 22]]), torch.ones(1, 1, 2, 2)
+    with torch.no_grad():
+        whole = model(paste(x, boxes, patch))
+    local = Local(model, x)
+    assert local.why_not is None and torch.allclose(local(boxes, patch), whole)
+
+
 def test_a_normalizer_inside_the_model_stays_local() -> None:
     """Padding happens behind the normalizer: zeros there are not black pixels."""
     model, x = build("AllConv")
