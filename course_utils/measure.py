@@ -79,12 +79,26 @@ def interval(share: float, count: int, z: float = 1.96) -> tuple[float, float]:
 
 def auc(curve: Tensor) -> Tensor:
     """Area under curves `[N, steps]` whose steps go evenly from 0 to 1: `[N]`."""
+    if curve.dim() != 2 or curve.shape[1] < 2:
+        raise ValueError(f"the curves have shape {list(curve.shape)}; [N, steps] with at least two steps is expected.")
     return torch.trapezoid(curve, dx=1 / (curve.shape[1] - 1), dim=1)
 
 
+def _ranks(values: Tensor) -> Tensor:
+    """Each value's place `[N, M]` in its row's order; equal values share the mean of their places."""
+    order = values.sort(1).values
+    first, behind = torch.searchsorted(order, values), torch.searchsorted(order, values, right=True)
+    return (first + behind - 1).double() / 2
+
+
 def rank_correlation(a: Tensor, b: Tensor) -> Tensor:
-    """Spearman's correlation of two batches of maps, picture by picture `[N]`: 1 same order of pixels, 0 unrelated."""
-    ranks = [m.flatten(1).argsort(1).argsort(1).double() for m in (a, b)]
+    """Spearman's correlation of two batches of maps, picture by picture `[N]`: 1 same order of pixels, 0 unrelated.
+
+    A map that is the same everywhere has no order: 0.
+    """
+    if a.shape != b.shape:
+        raise ValueError(f"the maps have shapes {list(a.shape)} and {list(b.shape)}; the same shape is expected.")
+    ranks = [_ranks(m.flatten(1)) for m in (a, b)]
     centred = [r - r.mean(1, keepdim=True) for r in ranks]
     product = (centred[0] * centred[1]).sum(1)
     return (product / (centred[0].norm(dim=1) * centred[1].norm(dim=1)).clamp_min(1e-12)).float()

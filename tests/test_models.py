@@ -1,0 +1,383 @@
+"""The networks as their papers print them, and the shipped checkpoints."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from course_utils import data, models, runtime
+from course_utils.measure import accuracy
+from course_utils.models import AENet10, AllConv, Autoencoder, DenseNet10, LeNet, NiN, Normalized, SceneNet, SignNet, SmallVGG
+from course_utils.models import checkpoints
+
+NAMES = sorted(checkpoints.NETWORKS)
+SHIPPED = checkpoints.folder()  # the course's own, also where a test looks elsewhere
+
+
+@pytest.fixture(autouse=True)
+def same_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The CPU, and whatever a test chooses is chosen for that test only."""
+    monkeypatch.setattr(runtime, "_chosen", {"device": torch.device("cpu")})
+    monkeypatch.setattr(runtime, "_defaults", {"seed": 0, "data": "drawn"})
+
+
+def count(model: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in model.parameters())
+
+
+def kinds(model: nn.Module) -> list[str]:
+    return [type(layer).__name__ for layer in model]
+
+
+def shapes(model: nn.Module, x: Tensor) -> list[tuple[int, ...]]:
+    """The shape behind each layer, without the batch."""
+    found = []
+    with torch.no_grad():
+        for layer in model.eval():
+            x = layer(x)
+            found.append(tuple(x.shape[1:]))
+    return found
+
+
+# ---------------------------------------------------------------- the networks
+
+
+def test_lenet_is_the_one_of_the_lots_paper() -> None:
+    net = LeNet()
+    assert kinds(net) == ["Conv2d", "MaxPool2d", "Conv2d", "MaxPool2d", "Flatten", "Linear", "ReLU", "Linear"]
+    assert (net[0].kernel_size, net[0].padding, net[2].kernel_size, net[2].padding) == ((5, 5), (0, 0), (5, 5), (0, 0))
+    assert shapes(net, torch.zeros(1, 1, 28, 28)) == [
+        (20, 24, 24), (20, 12, 12), (50, 8, 8), (50, 4, 4), (800,), (500,), (500,), (10,),
+    ]  # fmt: skip
+    assert count(net) == 431_080 and net.classes == 10
+
+
+@pytest.mark.parametrize(
+    ("hidden", "weights"), [((), 7_850), ((100, 100), 89_610), ((200, 200), 199_210)], ids=["FC10", "FC100", "FC200"]
+)
+def test_dense_nets_are_the_ones_of_szegedy(hidden: tuple[int, ...], weights: int) -> None:
+    net = DenseNet10(hidden)
+    assert kinds(net) == ["Flatten", *["Linear", "Sigmoid"] * len(hidden), "Linear"]
+    assert [layer.out_features for layer in net if isinstance(layer, nn.Linear)] == [*hidden, 10]
+    assert count(net) == weights and net(torch.zeros(2, 1, 28, 28)).shape == (2, 10)
+
+
+def test_the_autoencoder_has_400_sigmoid_units_and_ae400_classifies_them() -> None:
+    whole, net, x = Autoencoder(), AENet10(), torch.rand(2, 1, 28, 28)
+    assert kinds(whole.encoder) == ["Flatten", "Linear", "Sigmoid"] and kinds(whole.decoder) == ["Linear", "Sigmoid"]
+    assert whole.encoder(x).shape == (2, 400) and whole(x).shape == x.shape
+    assert count(whole) == 784 * 400 + 400 + 400 * 784 + 784
+    assert count(net) == 784 * 400 + 400 + 400 * 10 + 10
+    net.encoder.load_state_dict(whole.encoder.state_dict())
+    assert torch.equal(net(x), net.head(whole.encoder(x)))
+
+
+def test_allconv_has_the_printed_widths_and_leaves_a_4x4_map() -> None:
+    net = AllConv()
+    convolutions = [layer for layer in net if isinstance(layer, nn.Conv2d)]
+    assert [c.out_channels for c in convolutions] == [96, 96, 96, 192, 192, 192, 192, 192, 10]
+    assert [c.stride[0] for c in convolutions] == [1, 1, 2, 1, 1, 2, 2, 1, 1]
+    assert [c.kernel_size[0] for c in convolutions] == [3, 3, 3, 3, 3, 3, 3, 1, 1]
+    sizes = shapes(net, torch.zeros(1, 3, 32, 32))
+    assert sizes[-3:] == [(10, 4, 4), (10, 1, 1), (10,)]
+    assert not any("Pool2d" in kind for kind in kinds(net)[:-2]), "strides, no pooling, before the last average"
+
+
+def test_nin_has_the_printed_layers() -> None:
+    net = NiN()
+    convolutions = [layer for layer in net if isinstance(layer, nn.Conv2d)]
+    assert [c.out_channels for c in convolutions] == [192, 160, 96, 192, 192, 192, 192, 192, 10]
+    assert [c.kernel_size[0] for c in convolutions] == [5, 1, 1, 5, 1, 1, 3, 1, 1]
+    assert [kind for kind in kinds(net) if "Pool" in kind] == ["MaxPool2d", "AvgPool2d", "AdaptiveAvgPool2d"]
+    assert [layer.p for layer in net if isinstance(layer, nn.Dropout)] == [0.5, 0.5]
+    assert shapes(net, torch.zeros(1, 3, 32, 32))[-3:] == [(10, 8, 8), (10, 1, 1), (10,)]
+
+
+def test_small_vgg_is_pairs_of_3x3_between_poolings() -> None:
+    net = SmallVGG(classes=7)
+    pair = ["Conv2d", "ReLU", "Conv2d", "ReLU", "MaxPool2d"]
+    assert kinds(net) == [*pair * 3, "Flatten", "Dropout", "Linear", "ReLU", "Dropout", "Linear"]
+    assert all(layer.kernel_size == (3, 3) for layer in net if isinstance(layer, nn.Conv2d))
+    assert shapes(net, torch.zeros(1, 3, 32, 32))[14] == (128, 4, 4) and net.classes == 7
+
+
+def test_signnet_has_large_filters_at_full_resolution() -> None:
+    net = SignNet()
+    assert min(net[0].kernel_size) >= 7 and net[0].stride == (1, 1)
+    sizes = shapes(net, torch.zeros(1, 3, 48, 48))
+    assert sizes[0][1:] == (48, 48) and sizes[-1] == (43,) and net.classes == 43
+
+
+@pytest.mark.parametrize("size", [96, 128, 224])
+def test_scenenet_takes_any_size_of_96_and_more(size: int) -> None:
+    net = SceneNet(classes=5)
+    sizes = shapes(net, torch.zeros(1, 3, size, size))
+    assert sizes[-1] == (5,) and net.classes == 5
+    assert sizes[-3] == (5, size // 16, size // 16), "the average is taken over the whole last map"
+
+
+@pytest.mark.parametrize("build", [AllConv, NiN, SmallVGG, SignNet, SceneNet], ids=lambda build: build.__name__)
+def test_width_scales_a_network(build: Callable[..., nn.Module]) -> None:
+    assert count(build(width=12)) < count(build(width=24))
+
+
+# ---------------------------------------------------------------- the normalizer inside
+
+
+def test_normalized_is_the_network_on_normalized_pixels() -> None:
+    net, x = SmallVGG(width=4).eval(), torch.rand(2, 3, 32, 32)
+    mean, std = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+    wrapped = Normalized(net, mean, std)
+    by_hand = torch.stack([(x[:, c] - mean[c]) / std[c] for c in range(3)], 1)
+    assert torch.allclose(wrapped(x), net(by_hand), atol=1e-6)
+    grey = LeNet()
+    assert torch.allclose(Normalized(grey, 0.5, 0.25)(x[:, :1, :28, :28]), grey((x[:, :1, :28, :28] - 0.5) / 0.25), atol=1e-6)
+
+
+def test_the_normalizer_travels_with_the_model_and_is_not_trained() -> None:
+    wrapped = Normalized(LeNet(), 0.5, 0.25)
+    assert {"mean", "std"} <= set(wrapped.state_dict()) and not {"mean", "std"} & {n for n, _ in wrapped.named_parameters()}
+    assert wrapped.double().mean.dtype == torch.float64 and wrapped.to("meta").std.device.type == "meta"
+
+
+@pytest.mark.parametrize("std", [0.0, -0.1, float("nan"), (0.2, 0.0, 0.2)])
+def test_a_deviation_of_zero_is_refused(std: float | tuple[float, ...]) -> None:
+    with pytest.raises(ValueError, match=rf"std is {re.escape(str(std))}; deviations above 0 are expected"):
+        Normalized(LeNet(), 0.5, std)
+
+
+# ---------------------------------------------------------------- the shipped checkpoints
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_shipped_checkpoint_is_a_plain_half_precision_state(name: str) -> None:
+    state = torch.load(SHIPPED / f"{name}.pt", map_location="cpu", weights_only=True)
+    assert isinstance(state, dict) and all(isinstance(key, str) for key in state)
+    assert {value.dtype for value in state.values()} == {torch.float16}
+    assert all(value.isfinite().all() for value in state.values())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_shipped_checkpoint_loads_in_eval_mode(name: str) -> None:
+    net = models.load(name)
+    assert not any(module.training for module in net.modules())
+    state = torch.load(SHIPPED / f"{name}.pt", map_location="cpu", weights_only=True)
+    for key, value in net.state_dict().items():
+        assert value.dtype == torch.float32 and torch.equal(value, state[key].float())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_shipped_checkpoint_has_its_row(name: str) -> None:
+    rows = [line.split("|") for line in (SHIPPED / "README.md").read_text().splitlines() if f"| `{name}` |" in line]
+    assert len(rows) == 1, f"data/checkpoints/README.md has {len(rows)} rows for {name}"
+    _, _, network, parameters, source, score, seed, where, command, *_ = (cell.strip() for cell in rows[0])
+    net = checkpoints.NETWORKS[name]()
+    assert (network, parameters) == (type(net).__name__, f"{count(net):,}")
+    assert f"make train NAME={name}" in command and re.search(r"\d{4}-\d\d-\d\d", where) and seed.isdigit()
+    assert source and re.match(r"\d{2,3}\.\d\d % of [\d,]+", score)
+
+
+def test_nothing_ships_that_cannot_be_loaded() -> None:
+    assert sorted(path.stem for path in SHIPPED.glob("*.pt")) == NAMES
+
+
+def test_the_recorded_scores_on_real_pictures() -> None:
+    """What the issue asks of them: LeNet 99 %, the sign network 96 %, AllConv 80 %."""
+    rows = dict(re.findall(r"\| `([\w-]+)` \|.*?\| (\d\d\.\d\d) % of", (SHIPPED / "README.md").read_text()))
+    assert float(rows["lenet-mnist"]) >= 99 and float(rows["signnet-gtsrb"]) >= 96 and float(rows["allconv-cifar10"]) >= 80
+
+
+FLOORS = {
+    "lenet-digits": ("digits", 0.97), "fc10-digits": ("digits", 0.88), "fc100-digits": ("digits", 0.94),
+    "fc200-digits": ("digits", 0.94), "ae400-digits": ("digits", 0.88), "signnet-signs": ("signs", 0.95),
+    "lenet-digits-fgsm": ("digits", 0.95),
+    "allconv-signs": ("objects", 0.9), "scenenet-scenes": ("photos", 0.75),
+}  # fmt: skip
+
+
+def test_every_network_for_drawn_pictures_is_measured() -> None:
+    assert set(FLOORS) == {name for name in NAMES if not re.search("-(mnist|gtsrb|cifar10)", name)}
+
+
+@pytest.mark.parametrize("name", FLOORS)
+def test_a_network_is_right_on_drawn_pictures(name: str) -> None:
+    world, floor = FLOORS[name]
+    pictures = data.load(world, "test", 60 if world == "photos" else 200, source="drawn")
+    net = models.load(name)
+    assert net(pictures.x[:1]).shape == (1, len(pictures.names))
+    assert accuracy(net, pictures.x, pictures.y) >= floor
+
+
+@pytest.mark.parametrize(("name", "floor"), [("lenet-mnist", 0.5), ("fc200-mnist", 0.4)])
+def test_a_network_from_real_digits_reads_drawn_ones_better_than_chance(name: str, floor: float) -> None:
+    x, y, *_ = data.load("digits", "test", 200, source="drawn")
+    assert accuracy(models.load(name), x, y) >= floor
+
+
+# ---------------------------------------------------------------- loading and saving
+
+
+@pytest.fixture
+def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder of checkpoints with fc10-digits in it."""
+    monkeypatch.setattr(checkpoints, "folder", lambda: tmp_path)
+    torch.manual_seed(0)
+    models.save(DenseNet10(), "fc10-digits")
+    return tmp_path
+
+
+REMEDY = r"git checkout -- data/checkpoints/fc10-digits.pt`, or train it again: `make train NAME=fc10-digits`"
+
+
+def test_saved_and_loaded_is_the_same_to_half_precision(shelf: Path) -> None:
+    net = DenseNet10()
+    assert models.save(net, "fc10-digits") == shelf / "fc10-digits.pt"
+    found = models.load("fc10-digits")
+    assert torch.equal(found[1].weight, net[1].weight.half().float())
+    assert net[1].weight.dtype == torch.float32, "the model that was saved stays as it was"
+
+
+@pytest.mark.parametrize("call", [models.load, lambda name: models.save(LeNet(), name)], ids=["load", "save"])
+def test_an_unknown_name_lists_the_nearest(call: Callable, shelf: Path) -> None:
+    with pytest.raises(ValueError, match="unknown checkpoint 'lenet-digit'. Nearest: lenet-digits"):
+        call("lenet-digit")
+
+
+def test_a_missing_file_is_named(shelf: Path) -> None:
+    (shelf / "fc10-digits.pt").unlink()
+    with pytest.raises(FileNotFoundError, match=rf"{shelf}/fc10-digits.pt is missing. Get it back with `{REMEDY}"):
+        models.load("fc10-digits")
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        pytest.param(lambda content: content[: len(content) // 2], id="truncated"),
+        pytest.param(lambda content: content[:-1], id="last byte gone"),
+        pytest.param(lambda content: b"", id="empty"),
+        pytest.param(lambda content: b"<html>not found</html>", id="a web page"),
+        pytest.param(lambda content: content[:9000] + bytes([content[9000] ^ 1]) + content[9001:], id="one bit changed"),
+    ],
+)
+def test_a_damaged_file_is_named(spoil: Callable[[bytes], bytes], shelf: Path) -> None:
+    path = shelf / "fc10-digits.pt"
+    path.write_bytes(spoil(path.read_bytes()))
+    with pytest.raises(ValueError, match=rf"{path} is damaged and cannot be read .*{REMEDY}"):
+        models.load("fc10-digits")
+
+
+def test_a_file_with_code_in_it_is_not_run(shelf: Path) -> None:
+    torch.save(DenseNet10(), shelf / "fc10-digits.pt")  # a whole pickled object, not a state
+    with pytest.raises(ValueError, match="fc10-digits.pt is damaged and cannot be read"):
+        models.load("fc10-digits")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param(LeNet().state_dict(), id="another network"),
+        pytest.param(DenseNet10(classes=9).state_dict(), id="another number of classes"),
+        pytest.param({}, id="nothing in it"),
+        pytest.param(torch.zeros(3), id="a tensor"),
+        pytest.param([1, 2], id="a list"),
+    ],
+)
+def test_a_file_that_does_not_fit_is_named(content: object, shelf: Path) -> None:
+    torch.save(content, shelf / "fc10-digits.pt")
+    with pytest.raises(ValueError, match=rf"fc10-digits.pt does not fit the network DenseNet10. Get it back with `{REMEDY}"):
+        models.load("fc10-digits")
+
+
+def test_a_stop_while_saving_leaves_the_old_file(shelf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Written beside, then renamed: a half-written file never looks complete."""
+    path = shelf / "fc10-digits.pt"
+    old = path.read_bytes()
+
+    def stop(state: dict, where: Path) -> None:
+        Path(where).write_bytes(b"half")
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(torch, "save", stop)
+        models.save(DenseNet10(), "fc10-digits")
+    assert path.read_bytes() == old
+    models.load("fc10-digits")
+    models.save(DenseNet10(), "fc10-digits")
+    assert path.read_bytes() != old and [p.name for p in shelf.iterdir()] == ["fc10-digits.pt"]
+
+
+def test_available_lists_what_load_takes() -> None:
+    assert models.available() == NAMES and "lenet-digits" in NAMES
+
+
+# ---------------------------------------------------------------- the network of a world
+
+
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [
+        (("digits",), "lenet-digits"), (("signs",), "signnet-signs"), (("objects",), "allconv-signs"),
+        (("photos",), "scenenet-scenes"), (("digits", "fc100"), "fc100-digits"),
+    ],
+)  # fmt: skip
+def test_classifier_names_the_network_of_a_world(asked: tuple, expected: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checkpoints, "load", lambda name: name)
+    assert models.classifier(*asked) == expected
+
+
+@pytest.mark.parametrize(
+    ("world", "expected"),
+    [("digits", "lenet-mnist"), ("signs", "signnet-gtsrb"), ("objects", "allconv-cifar10"), ("photos", "imagenet squeezenet1_0")],
+)
+def test_classifier_follows_the_profile(world: str, expected: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checkpoints, "load", lambda name: name)
+    monkeypatch.setattr(checkpoints, "imagenet_network", lambda name: f"imagenet {name}")
+    assert models.classifier(world, source="real") == expected
+    monkeypatch.setitem(runtime._defaults, "data", "real")
+    assert models.classifier(world) == expected
+
+
+def test_every_world_has_its_network_in_both_profiles() -> None:
+    for world, kinds_ in checkpoints.PICTURES.items():
+        for pictures in kinds_.values():
+            assert pictures == "imagenet" or f"{checkpoints.USUAL[world]}-{pictures}" in NAMES
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        ({"world": "digit"}, "unknown world 'digit'. Nearest: digits"),
+        ({"world": "digits", "network": "lenett"}, "unknown checkpoint 'lenett-digits'. Nearest: lenet-digits"),
+        ({"world": "digits", "source": "reel"}, "unknown source 'reel'. Nearest: real"),
+    ],
+)
+def test_classifier_names_what_it_does_not_know(asked: dict, words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        models.classifier(**asked)
+
+
+def test_imagenet_weights_without_a_network_say_how_to_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    from torchvision import models as vision
+
+    def offline(*_: object, **__: object) -> None:
+        raise OSError("no network")
+
+    monkeypatch.setattr(vision, "get_model", offline)
+    with pytest.raises(ConnectionError, match=r'squeezenet1_0 could not be fetched \(no network\).\nGo on with drawn pictures: setup\(data="drawn"\)'):
+        models.classifier("photos", source="real")
+
+
+def test_imagenet_network_is_normalized_inside(monkeypatch: pytest.MonkeyPatch) -> None:
+    from torchvision import models as vision
+
+    bare = vision.squeezenet1_1()
+    monkeypatch.setattr(vision, "get_model", lambda name, weights: bare)
+    net = models.classifier("photos", source="real")
+    assert isinstance(net, Normalized) and net.model is bare and not net.training
+    assert torch.allclose(net.mean.flatten(), torch.tensor([0.485, 0.456, 0.406]))
+    assert torch.allclose(net.std.flatten(), torch.tensor([0.229, 0.224, 0.225]))
