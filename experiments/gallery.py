@@ -10,7 +10,7 @@ from course_utils import attacks, data, measure, models, runtime, show, visualiz
 
 def worlds() -> Figure:
     """Pictures of the drawn worlds: digits, signs, street scenes."""
-    figure, axes = show.new_figure(11, 3.9, 3, 12)
+    figure, axes = show.new_figure(11, 2.9, 3, 12)
     for line, (world, label) in zip(axes, (("digits", "digits"), ("signs", "signs"), ("photos", "street\nscenes"))):
         for place, picture in zip(line, data.load(world, "test", 12).x):
             show.draw_picture(place, picture)
@@ -28,7 +28,7 @@ def right_scenes(count: int) -> tuple[torch.nn.Module, torch.Tensor, torch.Tenso
 def looked_at() -> Figure:
     """What the network looks at: saliency, SmoothGrad, occlusion."""
     net, x, y, names = right_scenes(6)
-    heat = visualize.spread(visualize.occlusion(net, x, y, window=16, stride=8), x.shape[2], 16, 8)
+    heat = visualize.spread(visualize.occlusion(net, x, y, window=16, stride=4), x.shape[2], 16, 4)
     return show.rows(
         show.Row("picture", x, [show.short(names[k], 18) for k in y.tolist()]),
         show.Row("saliency", visualize.saliency(net, x, y), kind="map"),
