@@ -90,7 +90,8 @@ def describe_device() -> str:
     """A few words about the device, for people."""
     if device().type == "cuda":
         return torch.cuda.get_device_name(device())
-    return f"{device().type.upper()} ({torch.get_num_threads()} threads)"
+    threads = torch.get_num_threads()
+    return f"{device().type.upper()} ({threads} thread{'s' if threads > 1 else ''})"
 
 
 # ---------------------------------------------------------------- claims

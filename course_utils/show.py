@@ -63,6 +63,8 @@ def draw_picture(axes: Axes, picture: Tensor, title: str = "", *, colour: str = 
     array = as_array(picture)
     axes.imshow(array, cmap="gray", vmin=0, vmax=1)
     bare(axes, title, colour)
+    for side in axes.spines.values():  # a thin frame, so that a white edge does not melt into the page
+        side.set(visible=True, color=PALE, linewidth=0.6)
 
 
 def draw_map(axes: Axes, heat: Tensor, title: str = "", *, signed: bool = False, over: Tensor | None = None) -> None:
@@ -173,13 +175,10 @@ def draw_scores(axes: Axes, probabilities: Tensor, names: Sequence[str], *, top:
     values, classes = probabilities.detach().float().cpu().topk(min(top, len(probabilities)))
     tints = [COLOURS[3] if c == mark else COLOURS[0] for c in classes.tolist()] if mark is not None else COLOURS[1]
     places = range(len(values))
-    axes.barh(places, 100 * values.numpy(), color=tints, height=0.7)
+    axes.barh(places, 100 * values.numpy(), color=tints, height=0.8, alpha=0.5)  # pale, so that words stay readable on them
     for place, value, label in zip(places, values.tolist(), classes.tolist()):
-        inside = value > 0.55
-        axes.text(
-            100 * value + (-2 if inside else 2), place, f"{short(names[label])}  {100 * value:.0f} %", va="center",
-            ha="right" if inside else "left", color="white" if inside else INK, fontsize=8,
-        )  # fmt: skip
+        axes.text(2, place, short(names[label], 22), va="center", ha="left", fontsize=8)
+        axes.text(99, place, f"{100 * value:.0f} %", va="center", ha="right", fontsize=8)
     axes.set(xlim=(0, 100), yticks=[], xticks=[0, 50, 100], xticklabels=["0", "50", "100 %"])
     axes.tick_params(labelsize=7, length=2)
     axes.invert_yaxis()

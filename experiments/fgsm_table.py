@@ -1,6 +1,11 @@
-"""Chapter 09 at full scale: FGSM at eps 0.25 on all 10,000 MNIST test pictures. `python -m experiments.fgsm_table`."""
+"""Chapter 09 at full scale: FGSM on all 10,000 MNIST test pictures and on ImageNet photos.
+
+`COURSE_DATA_DIR=... python -m experiments.fgsm_table`
+"""
 
 from __future__ import annotations
+
+import torch
 
 from course_utils import attacks, data, measure, models, runtime
 
@@ -24,7 +29,18 @@ def main() -> None:
             f"{key}_confidence": 100 * measure.confidence(net, x_adv)[wrong].mean().item(),
             f"{key}_noise_error": 100 * (1 - measure.accuracy(net, noisy, y)),
         }
-    write("fgsm-mnist", numbers, source="MNIST test set", count=len(y), seed=0, command="python -m experiments.fgsm_table")
+    photos = data.load("photos", "test", source="imagenet")
+    net = models.classifier("photos", source="real")
+    right = runtime.predict(net, photos.x.to(runtime.device())).cpu() == photos.y
+    x, y = measure.quantize(photos.x[right]).to(runtime.device()), photos.y[right].to(runtime.device())
+    fooled = [attacks.fgsm(net, a, b, eps=0.007) for a, b in zip(x.split(50), y.split(50))]
+    noisy = attacks.random_sign(x, eps=0.007, generator=runtime.generator(0))
+    numbers |= {
+        "photos_error": 100 * measure.success_rate(net, torch.cat(fooled), y),
+        "photos_noise_error": 100 * measure.success_rate(net, noisy, y),
+    }
+    source = f"MNIST test set; for the last rows {len(y)} ImageNet photos that SqueezeNet 1.0 has right"
+    write("fgsm", numbers, source=source, count=10_000, seed=0, command="python -m experiments.fgsm_table")
 
 
 if __name__ == "__main__":
