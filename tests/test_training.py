@@ -1,0 +1,250 @@
+"""The training loop, batch normalization folded away, and the augmentations."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from course_utils import training
+from course_utils.models import AllConv, SignNet
+from course_utils.runtime import generator
+
+
+def task(count: int = 96) -> tuple[Tensor, Tensor]:
+    """Pictures whose class is the half that is bright."""
+    random = generator(0)
+    x = 0.4 * torch.rand(count, 1, 6, 6, generator=random)
+    y = torch.randint(2, (count,), generator=random)
+    x[y == 0, :, :, :3] += 0.5
+    x[y == 1, :, :, 3:] += 0.5
+    return (x * 255).round() / 255, y
+
+
+def tiny() -> nn.Sequential:
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Conv2d(1, 4, 3, padding=1), nn.ReLU(), nn.Dropout(0.1), nn.Flatten(), nn.Linear(144, 2))
+
+
+def run(model: nn.Module | None = None, **options) -> tuple[nn.Module, training.History]:
+    x, y = task()
+    model = model or tiny()
+    torch.manual_seed(1)  # dropout draws from the global sequence
+    return model, training.train(model, **{"x": x, "y": y, "epochs": 3, "batch_size": 20, "lr": 0.1} | options)
+
+
+def same(one: nn.Module, other: nn.Module) -> bool:
+    return all(torch.equal(a, b) for a, b in zip(one.state_dict().values(), other.state_dict().values(), strict=True))
+
+
+# ---------------------------------------------------------------- the loop
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+def test_it_learns(optimizer: str) -> None:
+    x, y = task()
+    model, history = run(epochs=6, optimizer=optimizer, lr=0.1 if optimizer == "sgd" else 0.01)
+    assert len(history.loss) == 6 and history.score == []
+    assert history.loss[-1] < 0.2 * history.loss[0]
+    assert (model(x).argmax(1) == y).float().mean() > 0.95
+    assert not any(module.training for module in model.modules())
+    assert all(parameter.grad is None for parameter in model.parameters())
+
+
+def test_score_is_taken_after_every_epoch() -> None:
+    seen = []
+
+    def evaluate(model: nn.Module) -> float:
+        seen.append(model[0].weight.clone())
+        return float(len(seen))
+
+    model, history = run(evaluate=evaluate)
+    assert history.score == [1.0, 2.0, 3.0] and len(history.loss) == 3
+    assert not torch.equal(seen[0], seen[1]) and torch.equal(seen[2], model[0].weight)
+
+
+def test_loss_is_the_mean_over_the_pictures_also_of_a_smaller_last_batch() -> None:
+    """96 pictures in batches of 20: the last one holds 16. With lr 0 nothing moves, so the mean is known."""
+    x, y = task()
+    model = tiny()[:2].append(nn.Flatten()).append(nn.Linear(144, 2))
+    expected = training.cross_entropy(model, x, y).item()
+    assert training.train(model, x, y, epochs=1, batch_size=20, lr=0.0).loss == pytest.approx([expected], rel=1e-5)
+
+
+def test_same_seed_same_weights_other_seed_others() -> None:
+    augment = training.shift_and_flip(1)
+    one, again, other = (run(seed=seed, augment=augment)[0] for seed in (3, 3, 4))
+    assert same(one, again) and not same(one, other)
+
+
+def test_bytes_are_divided_by_255() -> None:
+    x, y = task()
+    as_bytes, as_floats = run(x=(x * 255).round().byte())[0], run()[0]
+    for a, b in zip(as_bytes.parameters(), as_floats.parameters()):
+        assert torch.allclose(a, b, atol=1e-6)
+
+
+def test_frozen_parameters_stay() -> None:
+    model = tiny()
+    model[0].requires_grad_(False)
+    before = copy.deepcopy(model)
+    run(model)
+    assert same(model[0], before[0]) and not same(model[4], before[4])
+    assert not model[0].weight.requires_grad and model[4].weight.requires_grad
+
+
+def test_a_loss_can_be_given() -> None:
+    """It gets the model itself in train mode, so that adversarial, distilled or noisy training are losses."""
+    modes, sizes = [], []
+
+    def shrink(model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
+        modes.append(model.training)
+        sizes.append((len(x), len(y)))
+        return sum(parameter.square().sum() for parameter in model.parameters())
+
+    model, history = run(loss=shrink)
+    assert all(modes) and sizes == ([(20, 20)] * 4 + [(16, 16)]) * 3
+    assert history.loss[2] < history.loss[0]
+    assert sum(p.square().sum() for p in model.parameters()) < sum(p.square().sum() for p in tiny().parameters())
+
+
+def test_augmentations_get_floats_and_the_seeded_generator() -> None:
+    x, y = task()
+    seen = []
+
+    def augment(images: Tensor, chance: torch.Generator) -> Tensor:
+        seen.append((images.dtype, images.max().item() <= 1, torch.rand(1, generator=chance).item()))
+        return images
+
+    run(x=(x * 255).byte(), augment=augment, epochs=1)
+    first = list(seen)
+    seen.clear()
+    run(x=(x * 255).byte(), augment=augment, epochs=1)
+    assert seen == first and all(kind == torch.float32 and small for kind, small, _ in seen)
+    assert len({number for *_, number in seen}) == 5
+
+
+def test_learning_rate_goes_up_and_down_to_0(monkeypatch: pytest.MonkeyPatch) -> None:
+    rates = []
+    step = torch.optim.SGD.step
+    monkeypatch.setattr(torch.optim.SGD, "step", lambda self, *a: (rates.append(self.param_groups[0]["lr"]), step(self, *a))[1])
+    run(epochs=4, lr=0.1)  # 20 steps
+    peak = rates.index(max(rates))
+    assert len(rates) == 20 and peak in (3, 4) and rates[peak] == pytest.approx(0.1, rel=0.05)
+    assert rates == sorted(rates[: peak + 1]) + sorted(rates[peak + 1 :], reverse=True) and rates[-1] < 0.001
+
+
+@pytest.mark.parametrize(("momentum", "low", "high"), [(0.9, 0.85, 0.95), (0.5, 0.25, 0.75), (0.0, 0.0, 0.0)])
+def test_momentum_goes_the_other_way_around_the_given_one(
+    momentum: float, low: float, high: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    used = []
+    step = torch.optim.SGD.step
+    monkeypatch.setattr(torch.optim.SGD, "step", lambda self, *a: (used.append(self.param_groups[0]["momentum"]), step(self, *a))[1])
+    run(epochs=4, momentum=momentum)
+    assert used[0] == used[-1] == pytest.approx(high, abs=0.01) and min(used) == pytest.approx(low, abs=0.01)
+
+
+@pytest.mark.parametrize("steps", [1, 2, 4, 5, 6, 7])
+def test_few_steps_are_enough(steps: int) -> None:
+    x, y = task(steps)
+    model, history = run(x=x, y=y, epochs=1, batch_size=1)
+    assert len(history.loss) == 1 and all(parameter.isfinite().all() for parameter in model.parameters())
+
+
+def test_mixed_precision_learns_and_leaves_single_precision() -> None:
+    x, y = task()
+    model, history = run(epochs=6, mixed=True)
+    assert history.loss[-1] < 0.5 * history.loss[0]
+    assert all(p.dtype == torch.float32 and p.is_contiguous() for p in model.parameters())
+    assert (model(x).argmax(1) == y).float().mean() > 0.95
+
+
+def test_unknown_optimizer_lists_the_nearest() -> None:
+    with pytest.raises(ValueError, match="unknown optimizer 'adamm'. Nearest: adam"):
+        run(optimizer="adamm")
+
+
+# ---------------------------------------------------------------- batch normalization
+
+
+@pytest.mark.parametrize("build", [lambda: AllConv(width=6), lambda: SignNet(5, width=4)], ids=["AllConv", "SignNet"])
+def test_folding_batch_norm_gives_the_same_outputs(build: Callable[[], nn.Sequential]) -> None:
+    torch.manual_seed(0)
+    plain = build()
+    model = training.with_batch_norm(plain)
+    pairs = [(a, b) for a, b in zip(model, list(model)[1:]) if isinstance(a, nn.Conv2d)]
+    assert len(pairs) == sum(isinstance(layer, nn.Conv2d) for layer in plain)
+    assert all(isinstance(norm, nn.BatchNorm2d) and norm.num_features == conv.out_channels for conv, norm in pairs)
+    for _, norm in pairs:
+        norm.running_mean.uniform_(-0.5, 0.5), norm.running_var.uniform_(0.5, 2)
+        nn.init.uniform_(norm.weight, 0.5, 2), nn.init.uniform_(norm.bias, -0.5, 0.5)
+    before, x = copy.deepcopy(model.state_dict()), torch.rand(3, 3, 48, 48)
+    fresh = build().eval()
+    training.fold_batch_norm(model.train(), fresh)
+    assert all(torch.equal(value, before[key]) for key, value in model.state_dict().items()) and model.training
+    assert torch.allclose(fresh(x), model.eval()(x), atol=1e-4, rtol=1e-4)
+    assert not any(isinstance(layer, nn.BatchNorm2d) for layer in fresh)
+
+
+# ---------------------------------------------------------------- augmentations
+
+AUGMENTATIONS = {
+    "shift_and_flip": training.shift_and_flip(2), "shift": training.shift_and_flip(3, flip=False), "jitter": training.jitter(),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", AUGMENTATIONS)
+@pytest.mark.parametrize("shape", [(9, 3, 20, 16), (1, 1, 28, 28)])
+def test_augmentations_keep_shape_and_range_and_follow_the_generator(name: str, shape: tuple[int, ...]) -> None:
+    augment, x = AUGMENTATIONS[name], torch.rand(shape, generator=generator(0))
+    given, state = x.clone(), torch.get_rng_state()
+    one, again, other = (augment(x, generator(seed)) for seed in (1, 1, 2))
+    assert one.shape == x.shape and one.dtype == x.dtype and one.min() >= 0 and one.max() <= 1
+    assert torch.equal(one, again) and not torch.equal(one, other)
+    assert torch.equal(x, given) and torch.equal(torch.get_rng_state(), state), "nothing else is touched"
+
+
+def test_shifts_move_whole_pictures_by_up_to_so_many_pixels() -> None:
+    x = torch.zeros(300, 2, 9, 9)
+    x[:, :, 4, 4] = 1
+    moved = training.shift_and_flip(2, flip=False)(x, generator(0))
+    assert (moved.flatten(2).sum(2) == 1).all() and torch.equal(moved[:, 0], moved[:, 1])
+    rows, columns = (moved[:, 0].amax(axis).argmax(1) - 4 for axis in (2, 1))
+    places = set(zip(rows.tolist(), columns.tolist()))
+    assert places == {(r, c) for r in range(-2, 3) for c in range(-2, 3)}
+
+
+def test_half_of_the_pictures_are_flipped() -> None:
+    x = torch.linspace(0, 1, 5).expand(400, 1, 5, 5)
+    moved = training.shift_and_flip(0)(x, generator(0))
+    flipped = (moved == x.flip(3)).flatten(1).all(1)
+    assert (flipped | (moved == x).flatten(1).all(1)).all() and 0.4 < flipped.float().mean() < 0.6
+    assert torch.equal(training.shift_and_flip(0, flip=False)(x, generator(0)), x)
+
+
+def test_jitter_without_spread_changes_nothing() -> None:
+    x = torch.rand(3, 3, 12, 12, generator=generator(0))
+    assert torch.allclose(training.jitter(0, 0, 0, 0)(x, generator(1)), x, atol=1e-5)
+
+
+def test_jitter_of_light_keeps_the_places() -> None:
+    x = torch.rand(20, 1, 8, 8, generator=generator(0)) * 0.3 + 0.35
+    moved = training.jitter(0, 0, 0, 0.3)(x, generator(1))
+    for before, after in zip(x.flatten(1), moved.flatten(1)):
+        assert torch.corrcoef(torch.stack([before, after]))[0, 1] > 0.9999
+    assert 0.02 < (moved.mean((1, 2, 3)) - x.mean((1, 2, 3))).std() < 0.3
+
+
+def test_jitter_turns_by_up_to_the_angle() -> None:
+    """A bar through the centre, turned: its direction from the second moments of its pixels."""
+    x = torch.zeros(200, 1, 41, 41)
+    x[:, :, 20, 4:37] = 1
+    moved = training.jitter(20, 0, 0, 0)(x, generator(0))[:, 0]
+    v, u = torch.meshgrid(torch.arange(-20.0, 21), torch.arange(-20.0, 21), indexing="ij")
+    uv, uu, vv = ((moved * product).sum((1, 2)) for product in (u * v, u * u, v * v))
+    angle = torch.rad2deg(0.5 * torch.atan2(2 * uv, uu - vv))
+    assert 17 < angle.max() < 21 and -21 < angle.min() < -17
