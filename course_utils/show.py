@@ -127,6 +127,9 @@ def rows(*given: Row, size: float = 1.35) -> Figure:
     figure, axes = new_figure(size * columns + 1.1, size * len(given) + 0.25 * captions, len(given), columns)
     for line, row in zip(axes, given):
         for position, place in enumerate(line):
+            if position >= len(row.x):
+                place.set_axis_off()
+                continue
             title = row.titles[position] if row.titles else ""
             if row.kind == "picture":
                 draw_picture(place, row.x[position], title)
