@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torchvision.models import resnet18, squeezenet1_0
 
+from benchmarks.occlusion import Standardized
 from course_utils.layers import Local, capture, local_forward, names, paste, receptive_field, resolve
 from course_utils.models import AllConv, LeNet, Normalized, SceneNet
 
@@ -357,17 +358,6 @@ def test_one_picture_needs_no_index_and_one_patch_serves_all_boxes() -> None:
     with torch.no_grad():
         whole = model(paste_one_by_one(x, boxes, patch, torch.zeros(3, dtype=torch.int64)))
     assert torch.allclose(local_forward(model, x, boxes, patch), whole, atol=1e-5)
-
-
-class Standardized(nn.Module):
-    """Mixes all positions at once."""
-
-    def __init__(self, model: nn.Module) -> None:
-        super().__init__()
-        self.model = model
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.model((x - x.mean((1, 2, 3), keepdim=True)) / x.std((1, 2, 3), keepdim=True))
 
 
 class Branching(nn.Module):

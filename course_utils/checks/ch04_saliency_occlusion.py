@@ -7,33 +7,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .. import visualize
-from ..exercises import Exercise, Mistake, close, expect, register, untouched
+from ..exercises import Exercise, Mistake, close, expect, probe, register, untouched
 from ..runtime import frozen, generator
 from ..training import right_reasons
-
-
-class ColourProbe(nn.Module):
-    """A small smooth network with fixed weights: 8x8 colour pictures, three classes."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        chance = generator(7)
-        self.first = nn.Conv2d(3, 5, 3, padding=1)
-        self.last = nn.Linear(5 * 64, 3)
-        for weights in self.parameters():
-            weights.data = 0.5 * torch.randn(weights.shape, generator=chance)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.last(torch.tanh(self.first(x)).flatten(1))
-
-
-def probe() -> tuple[nn.Module, Tensor, Tensor]:
-    """A network, six pictures, and labels that are mostly not the network's own choice."""
-    model = ColourProbe().eval()
-    x = torch.rand(6, 3, 8, 8, generator=generator(8))
-    with torch.no_grad():
-        y = model(x).argmax(1)
-    return model, x, (y + torch.tensor([0, 1, 2] * 2)) % 3
 
 
 def score_gradient(model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
@@ -52,7 +28,7 @@ def saliency(model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
 
 
 def check_saliency(f) -> None:
-    model, x, y = probe()
+    model, x, y = probe(3, 8, 3, 6)
     with untouched(x=x, model=model):
         answer = f(model, x, y)
     gradient = score_gradient(model, x, y)
@@ -115,7 +91,7 @@ def occlusion_map(model: nn.Module, x: Tensor, y: int, window: int, stride: int,
 
 
 def check_occlusion(f) -> None:
-    model, x, y = probe()
+    model, x, y = probe(3, 8, 3, 6)
     one, label = x[:1, :, :, :6].clone(), int(y[0])  # 8 rows, 6 columns: a swap of the axes shows
     wide = nn.Sequential(nn.ZeroPad2d((0, 2, 0, 0)), model)
     with untouched(x=one, model=model):
@@ -173,7 +149,7 @@ def integrated_gradients(model: nn.Module, x: Tensor, y: Tensor, steps: int) -> 
 
 
 def check_integrated(f) -> None:
-    model, x, y = probe()
+    model, x, y = probe(3, 8, 3, 6)
     with untouched(x=x, model=model):
         answer = f(model, x, y, 64)
     expect(isinstance(answer, Tensor) and answer.shape == x.shape, f"an attribution of x's shape {list(x.shape)} is expected.")
@@ -262,7 +238,7 @@ register(Exercise(
 
 
 def check_right_reasons(f) -> None:
-    model, x, y = probe()
+    model, x, y = probe(3, 8, 3, 6)
     inside = (torch.rand(6, 1, 8, 8, generator=generator(2)) < 0.3).float()
 
     def slopes(loss: Tensor) -> Tensor:

@@ -7,32 +7,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .. import attacks
-from ..exercises import Exercise, Mistake, close, expect, register
+from ..exercises import Exercise, Mistake, close, expect, probe, register
 from ..runtime import generator
-
-
-class Probe(nn.Module):
-    """A small smooth network with fixed weights: 6x6 grey pictures, four classes."""
-
-    def __init__(self, seed: int = 0) -> None:
-        super().__init__()
-        chance = generator(seed)
-        self.first = nn.Conv2d(1, 6, 3, padding=1)
-        self.last = nn.Linear(6 * 36, 4)
-        for weights in self.parameters():
-            weights.data = 0.6 * torch.randn(weights.shape, generator=chance)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.last(torch.tanh(self.first(x)).flatten(1))
-
-
-def probe() -> tuple[nn.Module, Tensor, Tensor]:
-    """A network and eight pictures, some pixels at 0 or 1, with labels: half of them the network's own choice."""
-    model = Probe().eval()
-    x = (1.4 * torch.rand(8, 1, 6, 6, generator=generator(1)) - 0.2).clamp(0, 1)
-    with torch.no_grad():
-        y = model(x).argmax(1)
-    return model, x, (y + torch.tensor([0, 1] * 4)) % 4
 
 
 # ---------------------------------------------------------------- the linear step
