@@ -52,7 +52,10 @@ PLANS = {
     "signnet-gtsrb": Plan("signs", "gtsrb", 24, norm=True, augment=training.jitter(light=0.5), smoothing=0.05),
     "scenenet-scenes": Plan("photos", "drawn", 14, pictures=10_000, norm=True, augment=training.shift_and_flip(8, flip=False)),
     "allconv-signs": Plan("objects", "drawn", 12, pictures=16_000, norm=True, augment=training.shift_and_flip(2, flip=False)),
-    "allconv-cifar10": Plan("objects", "cifar10", 14, lr=0.1, norm=True, augment=training.shift_and_flip(4)),
+    "allconv-cifar10": Plan(
+        "objects", "cifar10", 14, lr=0.1, norm=True, augment=training.shift_and_flip(4),
+        note="half the paper's width, which two cores train",
+    ),
 }
 # Szegedy's fully connected nets: sigmoid layers, no augmentation, squared weights as penalty.
 for world, source, pictures in (("digits", "drawn", 30_000), ("digits", "mnist", None)):
