@@ -56,6 +56,14 @@ def squeezenet() -> nn.Module:
     return squeezenet1_0(num_classes=10)
 
 
+def even_same() -> nn.Module:
+    """Even kernels with padding "same" get one cell more behind the map than before it; one layer is parametrized."""
+    return nn.Sequential(
+        nn.Conv2d(3, 4, 4, padding="same"), nn.ReLU(), nn.utils.parametrizations.weight_norm(nn.Conv2d(4, 4, 3)),
+        nn.Conv2d(4, 4, (2, 3), padding="same", dilation=3), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 5),
+    )  # fmt: skip
+
+
 NETWORKS: dict[str, tuple[Callable[[], nn.Module], tuple[int, int, int]]] = {
     "LeNet": (LeNet, (1, 28, 28)),
     "AllConv": (lambda: AllConv(width=6), (3, 32, 32)),
@@ -63,6 +71,7 @@ NETWORKS: dict[str, tuple[Callable[[], nn.Module], tuple[int, int, int]]] = {
     "SqueezeNet": (squeezenet, (3, 95, 64)),
     "ResNet18": (lambda: resnet18(num_classes=10), (3, 64, 75)),
     "Residual": (Residual, (3, 64, 57)),
+    "EvenSame": (even_same, (3, 23, 26)),
 }
 
 
@@ -231,6 +240,23 @@ def test_every_unit_of_a_hard_network_is_exact() -> None:
             assert field.box(row, columns // 2) == brute_force_box(seen[layer], x, row, columns // 2), (layer, row)
         for column in range(columns):
             assert field.box(rows // 2, column) == brute_force_box(seen[layer], x, rows // 2, column), (layer, column)
+
+
+def test_every_unit_behind_even_kernels_with_padding_same_is_exact() -> None:
+    model, x = build("EvenSame")
+    twin = nn.Sequential(*model[:4])
+    nn.utils.parametrize.remove_parametrizations(twin[2], "weight")
+    twin = positive(twin)
+    x.requires_grad_()
+    with capture(twin, "0", "2", "3") as seen:
+        twin(x)
+    model = build("EvenSame")[0]
+    for layer, kept in seen.items():
+        field = receptive_field(model, layer, (23, 26))
+        assert field.units == tuple(kept.shape[2:])
+        for row in range(field.units[0]):
+            for column in (0, 7, field.units[1] - 1):
+                assert field.box(row, column) == brute_force_box(kept, x, row, column), (layer, row, column)
 
 
 def brute_force_box(kept: Tensor, x: Tensor, row: int, column: int) -> tuple[int, int, int, int]:

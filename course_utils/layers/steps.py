@@ -8,7 +8,6 @@ field (`fields`), the second makes local recomputation possible (`local`).
 
 from __future__ import annotations
 
-import copy
 import operator
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -31,6 +30,7 @@ class Window(NamedTuple):
     ceil: bool
     border: int  # what lies outside the map: ZERO or LOWEST
     run: Callable[[Tensor], Tensor] | None
+    extra: tuple[int, int] = (0, 0)  # padding behind the map beyond the one before it: even kernels with padding="same"
 
     def needs(self, top: Tensor, left: Tensor, height: int, width: int) -> tuple[Tensor, Tensor, int, int]:
         """The part of the map below that the units (top, left, height, width) are computed from."""
@@ -66,11 +66,11 @@ def _window(module: object, size: tuple[int, int]) -> Window | None:
     """The sliding window that `module` is on a map of `size`, or None."""
     if isinstance(module, nn.Conv2d) and module.padding_mode == "zeros":
         dilation, stride = module.dilation, module.stride
-        padding = {"valid": (0, 0), "same": tuple(d * (k - 1) // 2 for d, k in zip(dilation, module.kernel_size))}.get(
-            module.padding, module.padding
-        )
+        total = [d * (k - 1) for d, k in zip(dilation, module.kernel_size)]
+        padding = {"valid": (0, 0), "same": tuple(n // 2 for n in total)}.get(module.padding, module.padding)
+        extra = tuple(n % 2 for n in total) if module.padding == "same" else (0, 0)
         run = lambda x: F.conv2d(x, module.weight, module.bias, stride, 0, dilation, module.groups)  # noqa: E731
-        return Window(module.kernel_size, stride, padding, dilation, False, ZERO, run)
+        return Window(module.kernel_size, stride, padding, dilation, False, ZERO, run, extra)
     if isinstance(module, nn.MaxPool2d) and not module.return_indices:
         kernel, stride, padding, dilation = map(
             pair, (module.kernel_size, module.stride, module.padding, module.dilation)
@@ -109,10 +109,10 @@ class Axis:
     def picture(pixels: int) -> Axis:
         return Axis(1, 1, 0, torch.arange(pixels), torch.arange(pixels))
 
-    def slide(self, kernel: int, stride: int, padding: int, dilation: int, ceil: bool) -> Axis:
+    def slide(self, kernel: int, stride: int, padding: int, dilation: int, ceil: bool, extra: int = 0) -> Axis:
         """The axis of the map that a sliding window makes of this one."""
         cells, reach = len(self.first), dilation * (kernel - 1)
-        units = (cells + 2 * padding - reach - 1 + (stride - 1 if ceil else 0)) // stride + 1
+        units = (cells + 2 * padding + extra - reach - 1 + (stride - 1 if ceil else 0)) // stride + 1
         if ceil and (units - 1) * stride >= cells + padding:  # the last window must not start behind the map
             units -= 1
         units = max(units, 0)
@@ -181,8 +181,9 @@ class Plan:
     def _call(self, model: nn.Module, node: fx.Node) -> Any:
         """What runs at this step; layers that work in place do not, so that every step's value can be kept."""
         if node.op == "call_module":
-            module = copy.copy(model.get_submodule(node.target))  # shares the weights
-            module.training = False
+            original = model.get_submodule(node.target)
+            module = object.__new__(type(original))  # shares the weights; copy.copy refuses parametrized layers
+            module.__dict__.update(vars(original), training=False)
             if getattr(module, "inplace", False):
                 module.inplace = False
             return module
@@ -217,7 +218,8 @@ class Plan:
         if window is not None and len(moving) == 1:
             self.windows[node] = window
             return tuple(
-                axis.slide(*(option[i] for option in window[:4]), window.ceil) for i, axis in enumerate(moving[0])
+                axis.slide(*(option[i] for option in window[:4]), window.ceil, window.extra[i])
+                for i, axis in enumerate(moving[0])
             )  # type: ignore[return-value]
         strides = {tuple(axis.stride for axis in seen) for seen in moving}
         if len(sizes) == len(strides) == 1 and self._each_position(node):
