@@ -145,7 +145,7 @@ def model_device(model: nn.Module) -> torch.device | None:
 def logits(model: nn.Module, x: Tensor, batch_size: int = 256) -> Tensor:
     """The model's class scores `[N, classes]` for pictures `[N, C, H, W]`, in batches, without gradients."""
     with frozen(model), torch.no_grad():
-        return torch.cat([model(part) for part in x.split(batch_size)])
+        return torch.cat([model(part.clone()) for part in x.split(batch_size)])  # the model may change its input in place
 
 
 def predict(model: nn.Module, x: Tensor, batch_size: int = 256) -> Tensor:

@@ -290,6 +290,14 @@ def test_in_place_relus_change_nothing(attack: Callable) -> None:
 
 
 @every_attack
+def test_a_first_step_in_place_leaves_the_pictures_alone(attack: Callable) -> None:
+    x = some()
+    found = attack(nn.Sequential(nn.Hardtanh(0.2, 0.8, inplace=True), small()), x, eps=0.1)
+    assert torch.equal(found, attack(nn.Sequential(nn.Hardtanh(0.2, 0.8), small()), x, eps=0.1))
+    assert torch.equal(x, some())
+
+
+@every_attack
 def test_a_model_without_weights_takes_any_precision(attack: Callable) -> None:
     class Means(nn.Module):
         def forward(self, x: Tensor) -> Tensor:

@@ -77,6 +77,29 @@ def test_in_place_relus_change_nothing(name: str, x: Tensor) -> None:
 
 
 @every_map
+def test_a_first_step_in_place_leaves_the_pictures_alone(name: str, x: Tensor) -> None:
+    class Centred(nn.Module):
+        def __init__(self, inplace: bool) -> None:
+            super().__init__()
+            self.model, self.inplace = small(), inplace
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.model(x.sub_(0.5) if self.inplace else x - 0.5)
+
+    before = x.clone()
+    assert torch.allclose(MAPS[name](Centred(True), x), MAPS[name](Centred(False), x), atol=1e-6)
+    assert torch.equal(x, before)
+
+
+@every_map
+def test_pictures_that_ask_for_gradients_give_a_map_without_a_graph(name: str, x: Tensor) -> None:
+    asking = x.clone().requires_grad_()
+    found = MAPS[name](small(), asking)
+    assert not found.requires_grad and asking.grad is None
+    assert torch.equal(found, MAPS[name](small(), x))
+
+
+@every_map
 def test_a_batch_gives_what_its_pictures_give_alone(name: str, x: Tensor) -> None:
     y = torch.tensor([2, 0, 1])
     alone = torch.cat([MAPS[name](small(), x[i : i + 1], y[i : i + 1]) for i in range(3)])

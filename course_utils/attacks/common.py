@@ -32,5 +32,5 @@ def input_gradient(model: nn.Module, x: Tensor, y: Tensor | None, loss: Callable
     The losses are added up, not averaged: a mean would divide every picture's gradient by the batch size.
     """
     x = x.detach().requires_grad_()
-    scores = model(x)
+    scores = model(x.clone())  # a copy, which a first step that works in place may change
     return runtime.gradient(loss(scores, runtime.settle(y, scores), reduction="sum"), x)

@@ -15,8 +15,8 @@ from ..runtime import logits, settle
 def score_gradient(model: nn.Module, x: Tensor, y: Tensor | None = None) -> Tensor:
     """d S_y(x) / d x, [N, C, H, W], of the unnormalized score S_y (before the softmax)."""
     with frozen(model):
-        x = x.detach().clone().requires_grad_()
-        scores = model(x)
+        x = x.detach().requires_grad_()
+        scores = model(x.clone())  # a copy, which a first step that works in place may change
         return gradient(scores.gather(1, settle(y, scores)[:, None]), x)
 
 
@@ -55,6 +55,7 @@ def integrated_gradients(
     S_y(x) - S_y(b), the better the more steps.
     """
     check_pictures(x, model), check_positive(steps, "steps", zero=False)
+    x = x.detach()
     start = torch.as_tensor(0.0 if baseline is None else baseline).to(x)
     if start.dim() > x.dim() or any(a not in (1, b) for a, b in zip(start.shape[::-1], x.shape[::-1])):
         raise ValueError(
