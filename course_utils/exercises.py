@@ -103,26 +103,29 @@ def mistake(task: Exercise, answer: Callable) -> str | None:
             task.checker(answer)
     except Mistake as error:
         return f"✗ {name}: {error} {going_on}"
-    except Exception as error:  # whatever a student's code raises is reported; Run All goes on
+    except (Exception, SystemExit) as error:  # whatever a student's code raises is reported; Run All goes on
         if isinstance(error, NotImplementedError) and not error.args:  # the stub; torch's own errors carry a text
             return f"Exercise {name}: not written yet; going on with the course's own version."
-        return f"✗ {name}: {describe(error, answer)} {going_on}"
+        return f"✗ {name}: {describe(error, answer, task)} {going_on}"
     return None
 
 
-def describe(error: Exception, answer: Callable) -> str:
-    """An exception in words: type, text, and the line of the student's code where it arose."""
-    text = f"{type(error).__name__}: {error}".strip().rstrip(":")
+def describe(error: BaseException, answer: Callable, task: Exercise) -> str:
+    """An exception in words: type, first line of its text, and the line of the student's code where it arose."""
+    text = f"{type(error).__name__}: {error}".strip().split("\n")[0].rstrip(":")
     functions = [answer, *vars(answer).values()] if inspect.isclass(answer) else [answer]
     codes = [getattr(inspect.unwrap(function), "__code__", None) for function in functions if callable(function)]
     frames = list(traceback.walk_tb(error.__traceback__))
     entered = next((i for i, (frame, _) in enumerate(frames) if frame.f_code in codes), None)
+    if entered is None and isinstance(error, TypeError) and "argument" in str(error):
+        wanted = ", ".join(inspect.signature(task.reference).parameters)
+        return f"your function must take the arguments ({wanted}), in this order ({text})."
     if entered is None:
         return f"the check could not use what your function returns ({text})."
     home = frames[entered][0].f_code.co_filename
     own = [(frame.f_code.co_filename, line) for frame, line in frames[entered:]]
     file, line = [place for place in own if place[0] == home or "ipykernel_" in place[0]][-1]
-    return f"your code raised {text}, in the line: {linecache.getline(file, line).strip()}"
+    return f"your code raised {text}, in the line: {linecache.getline(file, line).strip()}."
 
 
 def hint(name: str, level: int | None = None) -> None:
@@ -170,6 +173,16 @@ def expect(condition: bool | Tensor, message: str) -> None:
         raise Mistake(message)
 
 
+def returned(got: Any, like: Tensor, what: str, *, dtype: bool = True) -> None:
+    """Require that the student's function returned a tensor of the shape (and precision) of `like`."""
+    expect(got is not None, "your function returns nothing; end it with `return` and the result (print only shows it).")
+    form = f"a torch tensor of shape {list(like.shape)}"
+    expect(isinstance(got, Tensor), f"{what} is {type(got).__name__}; {form} is expected.")
+    expect(got.shape == like.shape, f"{what} has shape {list(got.shape)}; {list(like.shape)} is expected.")
+    expect(not dtype or got.dtype == like.dtype, f"{what} holds {got.dtype}; {like.dtype} is expected, as in the input.")
+    expect(not got.isnan().any(), f"{what} holds NaN; do you divide by 0 somewhere?")
+
+
 def close(got: Any, want: Tensor | float, what: str = "the result", *, tol: float = 1e-5, why: str = "") -> None:
     """Require that `got` equals `want` within `tol` (relative and absolute): type, shape, no NaN, values.
 
@@ -199,9 +212,6 @@ def untouched(**things: Tensor | nn.Module) -> Iterator[None]:
         flags = [(module.training, len(module._forward_hooks)) for module in thing.modules()]
         return [flags, *(part for tensor in (*thing.parameters(), *thing.buffers()) for part in state(tensor))]
 
-    def same(a: Any, b: Any) -> bool:
-        return torch.equal(a, b) if isinstance(a, Tensor) and isinstance(b, Tensor) else type(a) is type(b) and a == b
-
     before = {name: state(thing) for name, thing in things.items()}
     yield
     for name, thing in things.items():
@@ -211,7 +221,27 @@ def untouched(**things: Tensor | nn.Module) -> Iterator[None]:
             expect(all(map(same, before[name], now)), f"{name} now asks for gradients or holds one; work on {name}.detach().clone().")
         else:
             intact = len(before[name]) == len(now) and all(map(same, before[name], now))
-            expect(intact, f"{name} is not as it was (mode, weights, requires_grad, .grad or hooks); use frozen({name}) and torch.autograd.grad.")
+            expect(intact, f"{name} is not as it was: {altered(before[name], now)}")
+
+
+def same(a: Any, b: Any) -> bool:
+    """Equal, where either may be a tensor."""
+    return torch.equal(a, b) if isinstance(a, Tensor) and isinstance(b, Tensor) else type(a) is type(b) and a == b
+
+
+def altered(before: list, now: list) -> str:
+    """Which part of a model's state differs; each tensor stands there as value, requires_grad, grad."""
+
+    def differ(place: int) -> bool:
+        return not all(map(same, before[1 + place :: 3], now[1 + place :: 3]))
+
+    if before[0] != now[0]:
+        return "its mode (train or eval) or its hooks changed; put them back."
+    if differ(1):
+        return "its parameters' requires_grad changed; torch.autograd.grad(value, x) needs no such change."
+    if differ(2):
+        return "its parameters now hold gradients; torch.autograd.grad(value, x) computes the input's gradient alone."
+    return "its weights changed; a map or an attack only reads them."
 
 
 class Probe(nn.Module):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import html
 import io
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -215,12 +217,11 @@ class Table:
             raise ValueError(f"every row of the table needs {len(self.header)} cells, one for each of {self.header}.")
 
     def _repr_html_(self) -> str:
-        import html
-
         def line(cells: list[str], tag: str) -> str:
             return "<tr>" + "".join(f'<{tag} style="text-align:left">{html.escape(c)}</{tag}>' for c in cells) + "</tr>"
 
-        note = f'<p style="font-size:85%;color:#606f7b">{html.escape(self.note)}</p>' if self.note else ""
+        words = re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(self.note))
+        note = f'<p style="font-size:85%;color:#606f7b">{words}</p>' if words else ""
         return "<table>" + line(self.header, "th") + "".join(line(row, "td") for row in self.body) + "</table>" + note
 
     def __repr__(self) -> str:

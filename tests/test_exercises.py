@@ -8,6 +8,7 @@ import re
 import nbformat
 import pytest
 import torch
+import torch.nn.functional as F
 
 from course_utils import exercises as ex
 from course_utils.notebooks import ROOT
@@ -69,6 +70,103 @@ def test_notebooks_use_exactly_the_registered_exercises() -> None:
     assert checked == set(ALL), f"in no notebook: {set(ALL) - checked}"
 
 
+# ---------------------------------------------------------------- right answers, written in another way
+
+
+def linear_step_where(x, w, eps):
+    return torch.where(w > 0, x + eps, x - eps)
+
+
+def largest_change_loop(x, x_adv):
+    return torch.tensor([(a - b).abs().max().item() for a, b in zip(x, x_adv)])
+
+
+def fgsm_one_by_one(model, x, y, eps):
+    out = []
+    for i in range(len(x)):
+        z = x[i : i + 1].clone().requires_grad_()
+        F.cross_entropy(model(z), y[i : i + 1]).backward(inputs=[z])
+        out.append(torch.clamp(z + eps * z.grad.sign(), 0, 1).detach())
+    return torch.cat(out)
+
+
+def fgsm_that_cleans_up(model, x, y, eps):
+    z = x.clone().requires_grad_()
+    F.cross_entropy(model(z), y).backward()
+    model.zero_grad()
+    return (x + eps * z.grad.sign()).clamp(0, 1)
+
+
+def targeted_by_log_probability(model, x, target, eps):
+    gradient = torch.func.grad(lambda z: model(z).log_softmax(1).gather(1, target[:, None]).sum())(x)
+    return (x + eps * gradient.sign()).clamp(0, 1).detach()
+
+
+def noise_from_normal(x, eps, generator):
+    return (x + eps * torch.randn(x.shape, generator=generator).sign()).clamp(0, 1)
+
+
+def honest_by_counting(before, after, y):
+    kept = [int(b == t) for b, t in zip(before, y)]
+    return sum(int(k and a != t) for k, a, t in zip(kept, after, y)) / sum(kept)
+
+
+def saliency_by_vmap(model, x, y):
+    score = torch.func.grad(lambda z, c: model(z[None])[0].gather(0, c[None])[0])
+    return torch.func.vmap(score)(x, y).abs().amax(1)
+
+
+@torch.no_grad()
+def occlusion_in_one_batch(model, x, y, window, stride, fill):
+    places = [(t, s) for t in range(0, x.shape[2] - window + 1, stride) for s in range(0, x.shape[3] - window + 1, stride)]
+    many = x.repeat(len(places), 1, 1, 1)
+    for picture, (t, s) in zip(many, places):
+        picture[:, t : t + window, s : s + window] = fill
+    return (model(x)[:, y] - model(many)[:, y]).reshape((x.shape[2] - window) // stride + 1, -1)
+
+
+def integrated_by_trapezoids(model, x, y, steps):
+    total = torch.zeros_like(x)
+    for k in range(steps + 1):
+        z = (k / steps * x).requires_grad_()
+        (gradient,) = torch.autograd.grad(model(z).gather(1, y[:, None]).sum(), z)
+        total += gradient / (2 if k in (0, steps) else 1)
+    return x * total / steps
+
+
+def delete_by_topk(x, heat, share, fill):
+    places = heat.flatten(1).topk(int(share * heat[0].numel())).indices
+    gone = torch.zeros_like(heat.flatten(1), dtype=torch.bool).scatter(1, places, True).view_as(heat)
+    return x.masked_fill(gone[:, None], fill)
+
+
+def right_reasons_two_passes(model, x, y, inside, strength):
+    z = x.clone().requires_grad_()
+    (gradient,) = torch.autograd.grad(F.log_softmax(model(z), 1).sum(), z, create_graph=True)
+    return F.cross_entropy(model(x), y) + strength * ((1 - inside) * gradient**2).sum((1, 2, 3)).mean()
+
+
+@pytest.mark.parametrize(
+    "name, answer",
+    [
+        ("linear_step", linear_step_where),
+        ("largest_change", largest_change_loop),
+        ("fgsm", fgsm_one_by_one),
+        ("fgsm", fgsm_that_cleans_up),
+        ("targeted_fgsm", targeted_by_log_probability),
+        ("noise_of_size", noise_from_normal),
+        ("honest_success", honest_by_counting),
+        ("saliency", saliency_by_vmap),
+        ("occlusion_map", occlusion_in_one_batch),
+        ("integrated_gradients", integrated_by_trapezoids),
+        ("delete_top", delete_by_topk),
+        ("right_reasons", right_reasons_two_passes),
+    ],
+)
+def test_right_answers_in_other_words_are_accepted(name: str, answer) -> None:
+    assert ex.mistake(ex.exercise(name), answer) is None
+
+
 # ---------------------------------------------------------------- how it works, on an exercise of our own
 
 
@@ -125,6 +223,41 @@ def test_error_of_the_student_is_reported_with_its_line(task, capsys) -> None:
 
 def test_unusable_result_is_reported(task, capsys) -> None:
     assert "the check could not use what your function returns (AttributeError: 'NoneType'" in said(capsys, "double", lambda x: None)
+
+
+def test_missing_return_is_named() -> None:
+    with pytest.raises(ex.Mistake, match="your function returns nothing; end it with `return`"):
+        ex.returned(None, torch.ones(2), "r")
+
+
+@pytest.mark.parametrize(
+    "got, words",
+    [
+        ([1.0], r"r is list; a torch tensor of shape \[2\] is expected"),
+        (torch.ones(2, 1), r"r has shape \[2, 1\]; \[2\] is expected"),
+        (torch.ones(2).double(), "r holds torch.float64; torch.float32 is expected"),
+        (torch.tensor([1.0, torch.nan]), "r holds NaN; do you divide by 0"),
+    ],
+)
+def test_returned_says_what_is_wrong(got, words: str) -> None:
+    with pytest.raises(ex.Mistake, match=words):
+        ex.returned(got, torch.ones(2), "r")
+
+
+def test_exit_in_an_answer_does_not_stop_the_notebook(task, capsys) -> None:
+    def leaves(x):
+        raise SystemExit(1)
+
+    assert "your code raised SystemExit: 1, in the line: raise SystemExit(1)." in said(capsys, "double", leaves)
+
+
+def test_wrong_arguments_are_named(task, capsys) -> None:
+    assert "your function must take the arguments (x), in this order" in said(capsys, "double", lambda: 0)
+
+
+def test_long_errors_keep_their_first_line(task, capsys) -> None:
+    out = said(capsys, "double", lambda x: torch.randint(0, 2, x.shape, torch.Generator()))
+    assert "\n" not in out and "randint() received an invalid combination" in out
 
 
 def test_torch_not_implemented_is_no_stub(task, capsys) -> None:
@@ -221,10 +354,19 @@ def touch_hooks(net):
     net.register_forward_hook(lambda *_: None)
 
 
-@pytest.mark.parametrize("touch", [touch_mode, touch_gradient, touch_weights, touch_flags, touch_hooks])
-def test_untouched_sees_changes_of_a_model(touch) -> None:
+@pytest.mark.parametrize(
+    "touch, words",
+    [
+        (touch_mode, "its mode"),
+        (touch_gradient, "its parameters now hold gradients"),
+        (touch_weights, "its weights changed"),
+        (touch_flags, "its parameters' requires_grad changed"),
+        (touch_hooks, "its hooks changed"),
+    ],
+)
+def test_untouched_sees_changes_of_a_model(touch, words: str) -> None:
     net = torch.nn.Linear(2, 2)
-    with pytest.raises(ex.Mistake, match="net is not as it was"), ex.untouched(net=net):
+    with pytest.raises(ex.Mistake, match=f"net is not as it was: .*{words}"), ex.untouched(net=net):
         touch(net)
 
 

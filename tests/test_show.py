@@ -239,3 +239,8 @@ def test_paper_and_here_reads_the_recorded_column(results: Path) -> None:
 def test_a_number_that_was_not_recorded_stops(results: Path) -> None:
     with pytest.raises((KeyError, ValueError), match="softmx"):
         show.paper_and_here("sample", [Measured("softmax", "", "softmx", None)])
+
+
+def test_code_in_a_tables_note_is_set_as_code() -> None:
+    text = show.Table(["a"], [["`b`"]], "by `python -m <x>`")._repr_html_()
+    assert "by <code>python -m &lt;x&gt;</code>" in text and "`b`" in text

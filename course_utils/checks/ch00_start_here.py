@@ -22,6 +22,7 @@ def check_largest_change(f) -> None:
     x_adv, size = x + change, change.abs().flatten(1)
     with untouched(x=x, x_adv=x_adv):
         answer = f(x, x_adv)
+    expect(answer is not None, "your function returns nothing; end it with `return` and the result (print only shows it).")
     expect(isinstance(answer, Tensor), f"one number for each picture is expected, as a tensor [3], not {type(answer).__name__}.")
     named = (
         (size.max(), "the largest change of the whole batch is one number; give one number for each picture, [3]."),
@@ -29,6 +30,7 @@ def check_largest_change(f) -> None:
         (change.flatten(1).amax(1), "changes that make a pixel darker are lost; take the absolute value first."),
         (size.mean(1), "this is the mean change; take the largest one."),
         (size.sum(1), "this is the sum of all changes; take the largest one."),
+        (size.amax(1) ** 2, "this is the largest square; take the absolute value instead."),
         (size.norm(dim=1), "this is the L2 norm, which counts all pixels together; take the largest single change."),
         ((size > 0).sum(1), "this counts the changed pixels; give the size of the largest change."),
     )

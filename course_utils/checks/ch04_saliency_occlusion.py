@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .. import visualize
-from ..exercises import Exercise, Mistake, close, expect, probe, register, untouched
+from ..exercises import Exercise, Mistake, close, expect, probe, register, returned, untouched
 from ..runtime import frozen, generator
 from ..training import right_reasons
 
@@ -32,9 +34,10 @@ def check_saliency(f) -> None:
     with untouched(x=x, model=model):
         answer = f(model, x, y)
     gradient = score_gradient(model, x, y)
-    expect(isinstance(answer, Tensor), f"a tensor [N, H, W] is expected, not {type(answer).__name__}.")
-    expect(answer.shape != x.shape, "the colours are still there: take the largest of the three, .amax(1).")
     truth = gradient.abs().amax(1)
+    coloured = isinstance(answer, Tensor) and answer.shape == x.shape
+    expect(not coloured, "the colours are still there: take the largest of the three, .amax(1).")
+    returned(answer, truth, "the map")
     for wrong, message in (
         (gradient.amax(1), "the sign is kept: take the absolute value first. A pixel that lowers the score matters too."),
         (gradient.abs().sum(1), "the colours are added up; Simonyan takes the largest."),
@@ -42,14 +45,14 @@ def check_saliency(f) -> None:
         (truth / len(x), "the scores are averaged over the batch, which divides every map by its size; add them up."),
         (visualize.saliency(model, x), "the labels y are not used: differentiate the score of the given class."),
     ):
-        expect(answer.shape != wrong.shape or not torch.allclose(answer, wrong, atol=1e-6), message)
+        expect(not torch.allclose(answer, wrong, atol=1e-6), message)
     z = x.clone().requires_grad_()
     (soft,) = torch.autograd.grad(model(z).softmax(1).gather(1, y[:, None]).sum(), z)
     (loss,) = torch.autograd.grad(F.cross_entropy(model(z), y, reduction="sum"), z)
     for wrong, message in ((soft, "the probability is differentiated; take the score before the softmax."),
                            (loss, "the loss is differentiated; take the score of class y itself.")):  # fmt: skip
         expect(not torch.allclose(answer, wrong.abs().amax(1), atol=1e-6), message)
-    close(answer, truth, "the map differs from max over the colours of |dS_y / dx|")
+    close(answer, truth, "the map, max over the colours of |dS_y / dx|,")
 
 
 register(Exercise(
@@ -92,22 +95,31 @@ def occlusion_map(model: nn.Module, x: Tensor, y: int, window: int, stride: int,
 
 def check_occlusion(f) -> None:
     model, x, y = probe(3, 8, 3, 6)
-    one, label = x[:1, :, :, :6].clone(), int(y[0])  # 8 rows, 6 columns: a swap of the axes shows
+    one = x[:1, :, :, :6].clone()  # 8 rows, 6 columns: a swap of the axes shows; window 4: the last position ends at the edge
     wide = nn.Sequential(nn.ZeroPad2d((0, 2, 0, 0)), model)
+    with torch.no_grad():
+        label = (int(wide(one).argmax()) + 1) % 3  # not the class that wins: the largest score is another one
     with untouched(x=one, model=model):
-        answer = f(wide, one, label, 3, 2, 0.5)
-    truth = occlusion_map(wide, one, label, 3, 2, 0.5)
-    expect(isinstance(answer, Tensor), f"a tensor [rows, columns] is expected, not {type(answer).__name__}.")
-    expect(answer.shape == truth.shape or answer.shape != truth.T.shape, "rows and columns are swapped: the first index is the row, top to bottom.")
-    expect(answer.shape == truth.shape, f"an 8x6 picture, window 3, stride 2 gives {list(truth.shape)} positions, not {list(answer.shape)}.")
+        answer = f(wide, one, label, 4, 2, 0.5)
+    truth = occlusion_map(wide, one, label, 4, 2, 0.5)
+    if isinstance(answer, Tensor) and answer.shape != truth.shape:
+        expect(answer.shape != truth.T.shape, "rows and columns are swapped: the first index is the row, top to bottom.")
+        raise Mistake(f"an 8x6 picture, window 4, stride 2 gives {list(truth.shape)} positions, not {list(answer.shape)}. "
+                      "The last one ends at the edge: range(0, H - window + 1, stride).")  # fmt: skip
+    returned(answer, truth, "the map of drops")
     expect(not torch.allclose(answer, -truth, atol=1e-6), "the sign is wrong: where the square hurts, the drop (before minus after) is positive.")
     with torch.no_grad():
         base = wide(one)[0]
-        expect(not torch.allclose(answer, base[label] - truth, atol=1e-6), "these are the scores under the square; subtract them from the score of the picture.")
-    black = occlusion_map(wide, one, label, 3, 2, 0.0)
-    expect(not torch.allclose(answer, black, atol=1e-6), "the square is black; fill it with `fill`.")
+    drops = functools.partial(occlusion_map, wide, one)
+    for wrong, message in (
+        (base[label] - truth, "these are the scores under the square; subtract them from the score of the picture."),
+        (drops(label, 4, 2, 0.0), "the square is black; fill it with `fill`."),
+        (drops(int(base.argmax()), 4, 2, 0.5), "the class y is not used: take the score of y, model(x)[0, y]."),
+        (occlusion_map(lambda z: wide(z).softmax(1), one, label, 4, 2, 0.5), "these are drops of the probability; take the score before the softmax."),
+    ):
+        expect(not torch.allclose(answer, wrong, atol=1e-6), message)
     expect(not answer.requires_grad, "the result carries a graph; no gradient is needed here: with torch.no_grad().")
-    close(answer, truth, "the drops differ; is the picture copied anew for each position?", tol=1e-4)
+    close(answer, truth, "a drop (is the picture copied anew for each position?)", tol=1e-4)
 
 
 def occlusion_that_piles_up(model, x, y, window, stride, fill):
@@ -133,6 +145,10 @@ register(Exercise(
         (lambda m, x, y, w, s, c: occlusion_map(m, x, y, w, s, c).T, "swapped"),
         (lambda m, x, y, w, s, c: occlusion_map(m, x, y, w, s, 0.0), "black"),
         (lambda m, x, y, w, s, c: occlusion_map(m, x, y, w, 1, c), "positions"),
+        (lambda m, x, y, w, s, c: occlusion_map(m, x, y, w, s, c)[:-1, :-1], "ends at the edge"),
+        (lambda m, x, y, w, s, c: occlusion_map(m, x, int(m(x).argmax()), w, s, c), "y is not used"),
+        (lambda m, x, y, w, s, c: occlusion_map(lambda z: m(z).softmax(1), x, y, w, s, c), "before the softmax"),
+        (lambda m, x, y, w, s, c: occlusion_map(m, x, y, w, s, c).double(), "torch.float64"),
         (occlusion_that_piles_up, "copied anew"),
     ),
     difficulty=2, minutes=10,
@@ -152,7 +168,7 @@ def check_integrated(f) -> None:
     model, x, y = probe(3, 8, 3, 6)
     with untouched(x=x, model=model):
         answer = f(model, x, y, 64)
-    expect(isinstance(answer, Tensor) and answer.shape == x.shape, f"an attribution of x's shape {list(x.shape)} is expected.")
+    returned(answer, x, "the attribution")
     truth = visualize.integrated_gradients(model, x, y, steps=64)
     mean = truth / x.clamp_min(1e-6)
     for wrong, message in (
@@ -202,7 +218,7 @@ def check_delete(f) -> None:
     heat = torch.stack([torch.rand(8, 8, generator=generator(k)) * 10**k for k in range(3)])
     with untouched(x=x, heat=heat):
         answer = f(x, heat, 0.25, 0.9)
-    expect(isinstance(answer, Tensor) and answer.shape == x.shape, f"pictures of x's shape {list(x.shape)} are expected.")
+    returned(answer, x, "the batch of pictures")
     gone = (answer == 0.9).all(1)
     expect(torch.equal((answer == 0.9).any(1), gone), "a deleted pixel loses all its colours, not some of them.")
     counts = gone.flatten(1).sum(1).tolist()
@@ -212,7 +228,10 @@ def check_delete(f) -> None:
     expect(counts[0] == 16, f"{counts[0]} of 64 pixels were deleted; a share of 0.25 is 16.")
     lowest = heat.flatten(1).argsort(1)[:, :16]
     expect(not gone.flatten(1).gather(1, lowest).all(), "the pixels with the lowest heat go first; the highest must.")
-    close(answer, delete_top(x, heat, 0.25, 0.9), "other pixels than the hottest were deleted, or kept ones changed")
+    close(answer, delete_top(x, heat, 0.25, 0.9), why="other pixels than the hottest were deleted, or pixels that stay were changed.")
+    for share in (0.0, 0.5, 1.0):
+        went = int((f(x, heat, share, 0.9) == 0.9).all(1)[0].sum())
+        expect(went == round(share * 64), f"with share {share}, {went} of 64 pixels were deleted; {round(share * 64)} is expected.")
 
 
 register(Exercise(
@@ -229,6 +248,9 @@ register(Exercise(
         (lambda x, h, s, c: delete_top(x, h, s, 0.0), "nothing was replaced"),
         (lambda x, h, s, c: torch.cat([delete_top(x, h, s, c)[:, :1], x[:, 1:]], 1), "all its colours"),
         (lambda x, h, s, c: x.copy_(delete_top(x, h, s, c)), "in place"),
+        (lambda x, h, s, c: delete_top(x, h, 0.25, c), "with share 0.0, 16"),
+        (lambda x, h, s, c: x.where(h.flatten(1).argsort(1, descending=True).view_as(h)[:, None] >= 16, torch.tensor(c)), "other pixels"),
+        (lambda x, h, s, c: None, "returns nothing"),
     ),
     difficulty=2, minutes=10,
 ))  # fmt: skip
@@ -241,12 +263,15 @@ def check_right_reasons(f) -> None:
     model, x, y = probe(3, 8, 3, 6)
     inside = (torch.rand(6, 1, 8, 8, generator=generator(2)) < 0.3).float()
 
+    cut = "the penalty does not reach the weights: torch.autograd.grad needs create_graph=True."
+
     def slopes(loss: Tensor) -> Tensor:
         return torch.cat([g.flatten() for g in torch.autograd.grad(loss, list(model.parameters()))])
 
     with untouched(x=x, model=model):
         value = f(model, x, y, inside, 0.1)
-    expect(isinstance(value, Tensor) and value.dim() == 0, "one number (a tensor without dimensions) is expected.")
+    expect(value is not None, "your function returns nothing; end it with `return` and the loss.")
+    expect(isinstance(value, Tensor) and value.dim() == 0, "one number for the batch is expected, as a tensor without dimensions (no .item()).")
     expect(value.requires_grad, "the loss has no gradient for the weights, so it cannot train.")
     plain = F.cross_entropy(model(x), y)
     expect(torch.allclose(f(model, x, y, inside, 0.0), plain, atol=1e-5), "with strength 0 the loss must be the cross-entropy.")
@@ -257,14 +282,24 @@ def check_right_reasons(f) -> None:
     expect(not torch.allclose(value, summed, rtol=1e-4), "the penalty is added up over the pictures; take the mean, as the cross-entropy does.")
     expect(torch.allclose(value, truth, rtol=1e-4), f"the loss is {value:.4f}; {truth:.4f} is expected. Square the gradient of the sum of "
            "the log-probabilities, add up each picture's pixels outside, and average over the pictures.")  # fmt: skip
-    expect(torch.allclose(slopes(value), slopes(truth), rtol=1e-3, atol=1e-4),
-           "the value is right but the penalty does not reach the weights: torch.autograd.grad needs create_graph=True.")  # fmt: skip
+    try:
+        slope = slopes(value)
+    except RuntimeError as error:  # the first torch.autograd.grad has freed the graph
+        raise Mistake(f"the value is right but it cannot train: {cut}") from error
+    expect(torch.allclose(slope, slopes(truth), rtol=1e-3, atol=1e-4), f"the value is right but {cut}")
 
 
 def right_reasons_detached(model, x, y, inside, strength):
     z = x.clone().requires_grad_()
     (gradient,) = torch.autograd.grad(model(z).log_softmax(1).sum(), z)
     return F.cross_entropy(model(x), y) + strength * (gradient * (1 - inside)).square().flatten(1).sum(1).mean()
+
+
+def right_reasons_freed(model, x, y, inside, strength):
+    z = x.clone().requires_grad_()
+    log_p = model(z).log_softmax(1)
+    (gradient,) = torch.autograd.grad(log_p.sum(), z)
+    return F.nll_loss(log_p, y) + strength * (gradient * (1 - inside)).square().flatten(1).sum(1).mean()
 
 
 def right_reasons_frozen(model, x, y, inside, strength):
@@ -286,6 +321,7 @@ register(Exercise(
     ),
     wrong=(
         (right_reasons_detached, "create_graph"),
+        (right_reasons_freed, "cannot train"),
         (lambda m, x, y, i, s: right_reasons(m, x, y, 1 - i, s), "outside"),
         (right_reasons_summed, "take the mean"),
         (right_reasons_frozen, "no gradient for the weights"),

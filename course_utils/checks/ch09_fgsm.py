@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .. import attacks
-from ..exercises import Exercise, Mistake, close, expect, probe, register
+from ..exercises import Exercise, Mistake, close, expect, probe, register, returned, untouched
 from ..runtime import generator
 
 
@@ -22,16 +22,17 @@ def linear_step(x: Tensor, w: Tensor, eps: float) -> Tensor:
 def check_linear_step(f) -> None:
     w = torch.tensor([-1.0, 0.5, 2.0, 0.0, -3.0])
     x = torch.tensor([1.0, -2.0, 0.5, 4.0, -1.0])
-    before = x.clone()
-    moved = f(x, w, 0.5)
+    before, eps, free = x.clone(), 0.25, w == 0  # a coordinate without a weight may go anywhere within eps
+    moved = f(x, w, eps)
     expect(torch.equal(x, before), "your function changed its input x; build a new tensor instead of editing in place.")
-    expect(isinstance(moved, Tensor) and moved.shape == x.shape, f"a tensor of x's shape {list(x.shape)} is expected.")
+    returned(moved, x, "x'")
     change = moved - x
+    expect(float(change.abs().max()) <= eps + 1e-6, "a coordinate moved by more than eps; the sign of w has size 1, w has not.")
     expect(float(change @ w) >= 0, "the score went down; step along the sign of w, not against it.")
-    expect(float(change.abs().max()) <= 0.5 + 1e-6, "a coordinate moved by more than eps; the sign of w has size 1, w has not.")
-    expect(torch.allclose(change[[0, 1, 2, 4]].abs(), torch.full((4,), 0.5)),
+    expect(torch.allclose(change[~free].abs(), torch.full((4,), eps)),
            "the budget is not used up: every coordinate with a weight may move by the whole eps.")  # fmt: skip
-    close(moved, x + 0.5 * w.sign(), "each coordinate must move by eps times the sign of its weight")
+    best = x + eps * w.sign()
+    close(moved.where(~free, best), best, "x' (each coordinate moves by eps times the sign of its weight)")
 
 
 register(Exercise(
@@ -46,6 +47,10 @@ register(Exercise(
         (lambda x, w, eps: x + eps * w, "more than eps"),
         (lambda x, w, eps: x + eps * w / w.abs().max(), "not used up"),
         (lambda x, w, eps: x.add_(eps * w.sign()), "in place"),
+        (lambda x, w, eps: x + eps * w / w.abs(), "holds NaN"),
+        (lambda x, w, eps: x + eps * x.sign(), "times the sign of its weight"),
+        (lambda x, w, eps: w @ (x + eps * w.sign()), "has shape []"),
+        (lambda x, w, eps: print(x + eps * w.sign()), "returns nothing"),
     ),
     difficulty=1, minutes=5,
 ))  # fmt: skip
@@ -65,9 +70,12 @@ def fgsm(model: nn.Module, x: Tensor, y: Tensor, eps: float) -> Tensor:
 def run_twice(f, model: nn.Module, x: Tensor, y: Tensor, eps: float) -> Tensor:
     """Call f, then again with other labels: nothing of the first call may be left in the second, in x or in the model."""
     before, others, again = x.clone(), y.flip(0), x.clone()
+    modes = [module.training for module in model.modules()]
     first = f(model, x, y, eps)
     expect(torch.equal(x.detach(), before), "your function changed its input x; it must leave the clean pictures alone (no editing in place).")
-    expect(isinstance(first, Tensor) and first.shape == x.shape, f"pictures of x's shape {list(x.shape)} are expected.")
+    returned(first, before, "the batch of attacked pictures")
+    expect(modes == [module.training for module in model.modules()], "your function left the model in another mode (train or eval).")
+    expect(all(p.requires_grad for p in model.parameters()), "the model's parameters no longer ask for gradients; leave requires_grad as it was.")
     expect(torch.allclose(f(model, x, others, eps), f(model, again, others, eps)),
            "a second call with other labels is wrong: the old gradient in x.grad is added to the new one. "
            "Work on x.clone() and use torch.autograd.grad.")  # fmt: skip
@@ -76,6 +84,7 @@ def run_twice(f, model: nn.Module, x: Tensor, y: Tensor, eps: float) -> Tensor:
     expect(not x.requires_grad, "your function left x asking for gradients; work on x.clone().")
     expect(not first.requires_grad, "the result still carries the graph; finish with .detach().")
     expect(0 <= float(first.min()) and float(first.max()) <= 1, "pixels leave [0, 1]; clip after the step: .clamp(0, 1).")
+    expect(not torch.allclose(first, f(model, again, y, eps / 2)), "half the eps gives the same pictures; use the `eps` that is given.")
     return first
 
 
@@ -93,7 +102,7 @@ def check_fgsm(f) -> None:
     expect(not torch.allclose(answer, value), "the gradient's value is used; take its sign.")
     full = ((answer - x).abs() > 0.99 * eps) | (answer == 0) | (answer == 1)
     expect(bool(full.float().mean() > 0.99), "most pixels move by less than eps; the sign makes every pixel move by the whole eps.")
-    close(answer, truth, "the result differs from x + eps * sign(dJ/dx), clipped to [0, 1]")
+    close(answer, truth, "the result (expected: x + eps * sign(dJ/dx), clipped to [0, 1])")
 
 
 def fgsm_edits_input(model, x, y, eps):
@@ -136,6 +145,12 @@ register(Exercise(
         (fgsm_stale_gradient, "old gradient"),
         (fgsm_backward, "parameters now hold"),
         (fgsm_normalized_units, "more than eps"),
+        (lambda m, x, y, e: fgsm(m, x, y, 0.1), "half the eps"),
+        (lambda m, x, y, e: fgsm(m.train(), x, y, e), "another mode"),
+        (lambda m, x, y, e: fgsm(m.requires_grad_(False), x, y, e), "no longer ask"),
+        (lambda m, x, y, e: print(fgsm(m, x, y, e)), "returns nothing"),
+        (lambda m, x, y, e: fgsm(m, x, y, e).numpy(), "is ndarray"),
+        (lambda m, x, y: x, "must take the arguments"),
     ),
     difficulty=2, minutes=15,
 ))  # fmt: skip
@@ -160,7 +175,7 @@ def check_targeted(f) -> None:
     own = attacks.fgsm(model, x, eps=eps)
     expect(not torch.allclose(answer, own), "the step leads away from the model's own class; go towards the target instead.")
     truth = attacks.fgsm(model, x, target, eps=eps, targeted=True)
-    close(answer, truth, "the result differs from x - eps * sign(dJ(x, target)/dx), clipped to [0, 1]")
+    close(answer, truth, "the result (expected: x - eps * sign(dJ(x, target)/dx), clipped to [0, 1])")
 
 
 register(Exercise(
@@ -173,7 +188,7 @@ register(Exercise(
         (fgsm, "Subtract"),
         (lambda m, x, t, e: attacks.fgsm(m, x, eps=e), "own class"),
         (lambda m, x, t, e: x - e * torch.autograd.grad(F.cross_entropy(m(z := x.clone().requires_grad_()), t), z)[0].sign(), "clip"),
-        (lambda m, x, t, e: attacks.fgv(m, x, t, eps=e, targeted=True), "differs"),
+        (lambda m, x, t, e: attacks.fgv(m, x, t, eps=e, targeted=True), "is off by"),
     ),
     difficulty=1, minutes=5,
 ))  # fmt: skip
@@ -189,11 +204,11 @@ def noise_of_size(x: Tensor, eps: float, generator: torch.Generator) -> Tensor:
 
 
 def check_noise(f) -> None:
-    x, eps = torch.full((64, 1, 8, 8), 0.5), 0.1
+    x, eps = torch.full((64, 3, 8, 8), 0.5), 0.07
     before = x.clone()
     answer = f(x, eps, generator(3))
     expect(torch.equal(x, before), "your function changed its input x (editing in place).")
-    expect(isinstance(answer, Tensor) and answer.shape == x.shape, f"pictures of x's shape {list(x.shape)} are expected.")
+    returned(answer, x, "the batch of noisy pictures")
     expect(torch.equal(answer, f(x, eps, generator(3))), "the same generator state gave two results: draw from `generator`.")
     size = (answer - x).abs()
     expect(float(size.max()) <= eps + 1e-6, "a pixel moved by more than eps.")
@@ -201,8 +216,14 @@ def check_noise(f) -> None:
     up = (answer > x).float()
     expect(0.45 < float(up.mean()) < 0.55, "up and down are not equally likely.")
     expect(float(up.mean(0).std()) < 0.2, "every picture gets the same noise; draw for each picture.")
-    dark = f(torch.zeros(2, 1, 8, 8), eps, generator(4))
-    expect(float(dark.min()) >= 0, "pixels leave [0, 1]; clip after the step.")
+    expect(not torch.equal(answer, f(x, eps, generator(4))), "another generator state gave the same result: draw from `generator`.")
+    for axis, many in ((1, "colours of a pixel"), (2, "rows"), (3, "columns")):  # shared coins have deviation 0.5, free ones 0.5 / sqrt(n)
+        together = float(up.mean(axis).std()) > 0.25 * (1 + up.shape[axis] ** -0.5)
+        expect(not together, f"all {many} move together; toss a coin for each value: x.shape of them.")
+    for edge in (torch.zeros(2, 1, 8, 8), torch.ones(2, 1, 8, 8)):
+        clipped = f(edge, eps, generator(4))
+        low, high = (float(value) for value in clipped.aminmax())
+        expect(0 <= low and high <= 1, f"pixels leave [0, 1], from {low:.2f} up to {high:.2f}; clip after the step: .clamp(0, 1).")
 
 
 register(Exercise(
@@ -217,6 +238,10 @@ register(Exercise(
         (lambda x, e, g: x + e * (2 * torch.randint(0, 2, x.shape, generator=g) - 1), "leave [0, 1]"),
         (lambda x, e, g: (x + e * (2 * torch.randint(0, 2, x.shape) - 1)).clamp(0, 1), "draw from `generator`"),
         (lambda x, e, g: (x + e * (2 * torch.randint(0, 2, x[:1].shape, generator=g) - 1)).clamp(0, 1), "same noise"),
+        (lambda x, e, g: (x + e * (2 * torch.randint(0, 2, (len(x), 1, 1, 1), generator=g) - 1)).clamp(0, 1), "move together"),
+        (lambda x, e, g: (x + e * (2 * torch.randint(0, 2, x[:, :, :1].shape, generator=g) - 1)).clamp(0, 1), "all rows"),
+        (lambda x, e, g: noise_of_size(x, e, generator(0)), "another generator"),
+        (lambda x, e, g: (x + e * (2 * torch.randint(0, 2, x.shape, generator=g) - 1)).clamp(min=0), "up to 1.07"),
         (lambda x, e, g: (x + e * torch.randint(0, 2, x.shape, generator=g).clamp(1)).clamp(0, 1), "equally likely"),
     ),
     difficulty=1, minutes=5,
@@ -237,6 +262,7 @@ def check_honest(f) -> None:
     before = torch.tensor([0, 1, 2, 3, 0, 0, 0, 0])  # five of eight are right
     after = torch.tensor([1, 1, 2, 3, 1, 1, 1, 1])  # two of these five are now wrong; one wrong one became right
     value = f(before, after, y)
+    expect(value is not None, "your function returns nothing; end it with `return` and the share.")
     expect(isinstance(value, float | int), f"one number is expected, not {type(value).__name__}; .item() gives it.")
     named = {
         4 / 8: "you count pictures that the model had wrong before the attack; look at the others only.",
