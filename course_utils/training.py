@@ -112,7 +112,7 @@ def with_batch_norm(model: nn.Sequential) -> nn.Sequential:
     for layer in model:
         layers.append(layer)
         if isinstance(layer, nn.Conv2d):
-            layers.append(nn.BatchNorm2d(layer.out_channels))
+            layers.append(nn.BatchNorm2d(layer.out_channels, device=layer.weight.device))
     return nn.Sequential(*layers)
 
 
@@ -151,7 +151,7 @@ def jitter(angle: float = 12, scale: float = 0.12, shift: float = 0.08, light: f
 
     def augment(x: Tensor, chance: torch.Generator) -> Tensor:
         def uniform(spread: float) -> Tensor:
-            return (2 * torch.rand(len(x), generator=chance) - 1) * spread
+            return ((2 * torch.rand(len(x), generator=chance) - 1) * spread).to(x)
 
         turn, size = uniform(angle * torch.pi / 180), 1 + uniform(scale)
         cos, sin = turn.cos() / size, turn.sin() / size

@@ -190,6 +190,11 @@ def test_folding_batch_norm_gives_the_same_outputs(build: Callable[[], nn.Sequen
     assert not any(isinstance(layer, nn.BatchNorm2d) for layer in fresh)
 
 
+def test_batch_norm_is_made_where_the_network_is() -> None:
+    model = training.with_batch_norm(AllConv(width=6).to("meta"))
+    assert {tensor.device.type for tensor in model.state_dict().values()} == {"meta"}
+
+
 # ---------------------------------------------------------------- augmentations
 
 AUGMENTATIONS = {
@@ -206,6 +211,13 @@ def test_augmentations_keep_shape_and_range_and_follow_the_generator(name: str, 
     assert one.shape == x.shape and one.dtype == x.dtype and one.min() >= 0 and one.max() <= 1
     assert torch.equal(one, again) and not torch.equal(one, other)
     assert torch.equal(x, given) and torch.equal(torch.get_rng_state(), state), "nothing else is touched"
+
+
+@pytest.mark.parametrize("name", AUGMENTATIONS)
+def test_augmentations_keep_precision_and_device(name: str) -> None:
+    x = torch.rand(4, 3, 20, 16, generator=generator(0))
+    fine = AUGMENTATIONS[name](x.double(), generator(1))
+    assert fine.dtype == torch.float64 and torch.allclose(fine.float(), AUGMENTATIONS[name](x, generator(1)), atol=1e-4)
 
 
 def test_shifts_move_whole_pictures_by_up_to_so_many_pixels() -> None:
