@@ -39,7 +39,17 @@ def quantize(x: Tensor) -> Tensor:
 
 def accuracy(model: nn.Module, x: Tensor, y: Tensor) -> float:
     """Share of pictures that the model gets right, 0 to 1."""
-    return (runtime.predict(model, x) == y).float().mean().item()
+    return _equal(runtime.predict(model, x), y).float().mean().item()
+
+
+def _equal(predicted: Tensor, y: Tensor) -> Tensor:
+    """Where predictions `[N]` are the labels `y`, which must be as many (else they would be compared all with all)."""
+    if y.shape != predicted.shape or y.device != predicted.device:
+        raise ValueError(
+            f"y has shape {list(y.shape)} on {y.device}; one label a picture is expected: "
+            f"{list(predicted.shape)} on {predicted.device}."
+        )
+    return predicted == y
 
 
 def confidence(model: nn.Module, x: Tensor) -> Tensor:
@@ -54,10 +64,10 @@ def success_rate(model: nn.Module, x_adv: Tensor, y: Tensor, *, x: Tensor | None
     clean pictures `x` given, an untargeted attack counts only on those that the model had right
     (NaN when there are none). Pixels are rounded to whole grey levels first.
     """
-    hit = runtime.predict(model, quantize(x_adv))
-    fooled = hit == y if targeted else hit != y
+    hit = _equal(runtime.predict(model, quantize(x_adv)), y)
+    fooled = hit if targeted else ~hit
     if x is not None and not targeted:
-        fooled = fooled[runtime.predict(model, x) == y]
+        fooled = fooled[_equal(runtime.predict(model, x), y)]
     return fooled.float().mean().item()
 
 

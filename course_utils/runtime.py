@@ -6,7 +6,7 @@ import contextlib
 import difflib
 import os
 import random
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -29,13 +29,13 @@ def device(name: str | torch.device | None = None) -> torch.device:
         _chosen["device"] = torch.device(name)
     if "device" not in _chosen:
         automatic = "cuda" if torch.cuda.is_available() else "cpu"
-        _chosen["device"] = torch.device(os.environ.get("COURSE_DEVICE", automatic))
+        _chosen["device"] = torch.device(os.environ.get("COURSE_DEVICE") or automatic)
     return _chosen["device"]
 
 
 def data_profile() -> str:
     """"drawn" or "real": which pictures `data.load` gives when it is not told."""
-    profile = str(_defaults.get("data") or os.environ.get("COURSE_DATA", "drawn"))
+    profile = str(_defaults.get("data") or os.environ.get("COURSE_DATA") or "drawn")
     return pick("data profile", profile, ("drawn", "real"))
 
 
@@ -72,8 +72,7 @@ def setup(world: str | None = None, data: str | None = None, seed: int = 0) -> N
     (what the environment variable COURSE_DATA says, else "drawn"). With `world` and `data="real"`
     that world's files are fetched now; otherwise they are fetched when first loaded.
     """
-    if data is not None:
-        _defaults["data"] = pick("data profile", data, ("drawn", "real"))
+    _defaults["data"] = "" if data is None else pick("data profile", data, ("drawn", "real"))
     profile = data_profile()
     seed_everything(seed)
     from . import show  # here, not above: runtime is below every other module
@@ -232,6 +231,14 @@ def check_positive(value: float, name: str, *, zero: bool = True) -> float:
     if not (value >= 0 and value != float("inf")) or (value == 0 and not zero):
         raise ValueError(f"{name} is {value}; a finite number {'of at least' if zero else 'above'} 0 is expected.")
     return value
+
+
+def check_colour(fill: float | Sequence[float] | Tensor, x: Tensor, name: str = "fill") -> Tensor:
+    """A colour to paint on pictures `x`: a number, or one for each channel, in [0, 1]; gives `[C or 1, 1, 1]` like `x`."""
+    colour = torch.as_tensor(fill).to(x).flatten()
+    if len(colour) not in (1, x.shape[1]) or not bool(((colour >= 0) & (colour <= 1)).all()):
+        raise ValueError(f"{name} is {fill}; a number in [0, 1], or one for each of the {x.shape[1]} channels, is expected.")
+    return colour[:, None, None]
 
 
 # ---------------------------------------------------------------- progress

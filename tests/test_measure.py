@@ -78,6 +78,13 @@ def test_accuracy_and_confidence() -> None:
     assert torch.allclose(measure.confidence(Brightest(), x), torch.full((4,), expected))
 
 
+@pytest.mark.parametrize("y", [torch.tensor([[0], [1]]), torch.tensor([0]), torch.tensor([0, 1]).to("meta")])
+def test_labels_that_are_not_one_a_picture_are_refused(y: Tensor) -> None:
+    for count in (measure.accuracy, measure.success_rate):
+        with pytest.raises(ValueError, match=r"one label a picture is expected: \[2\] on cpu"):
+            count(Brightest(), points(0, 1), y)
+
+
 def test_untargeted_success_is_another_class() -> None:
     x_adv, y = points(0, 0, 2, 1), torch.tensor([0, 1, 2, 0])
     assert measure.success_rate(Brightest(), x_adv, y) == 0.5

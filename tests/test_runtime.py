@@ -42,6 +42,9 @@ def test_device_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     runtime._chosen.clear()
     monkeypatch.setenv("COURSE_DEVICE", "meta")
     assert runtime.device().type == "meta"
+    runtime._chosen.clear()
+    monkeypatch.setenv("COURSE_DEVICE", "")
+    assert runtime.device().type == ("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def test_data_profile_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -70,6 +73,14 @@ def test_setup_seeds_and_says_what_it_chose(capsys: pytest.CaptureFixture) -> No
         numbers.append(torch.rand(1))
     assert numbers[0] == numbers[1]
     assert capsys.readouterr().out.startswith("Ready: drawn pictures, seed 3, computing on CPU (")
+
+
+def test_setup_without_a_profile_follows_the_environment_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COURSE_DATA", "")
+    runtime.setup(data="real")
+    assert runtime.data_profile() == "real"
+    runtime.setup()
+    assert runtime.data_profile() == "drawn"
 
 
 def test_setup_refuses_an_unknown_profile() -> None:
@@ -220,6 +231,20 @@ def test_zero_is_positive_only_where_it_is_allowed() -> None:
     assert runtime.check_positive(0, "eps") == 0
     with pytest.raises(ValueError, match="step is 0; a finite number above 0 is expected"):
         runtime.check_positive(0, "step", zero=False)
+
+
+@pytest.mark.parametrize("fill", [0, 0.5, (0.1, 0.2, 1), torch.tensor([[[0.3]], [[0.2]], [[0.1]]])])
+def test_a_colour_is_a_number_or_one_a_channel(fill) -> None:
+    x = torch.rand(2, 3, 4, 4).double()
+    colour = runtime.check_colour(fill, x)
+    assert colour.dtype == x.dtype and colour.shape in [(1, 1, 1), (3, 1, 1)]
+    assert torch.allclose(colour.flatten().float(), torch.as_tensor(fill).float().flatten())
+
+
+@pytest.mark.parametrize("fill", [(0.1, 0.2), -0.1, 1.5, float("nan"), ()])
+def test_what_is_no_colour_is_refused(fill) -> None:
+    with pytest.raises(ValueError, match="fill is .*or one for each of the 3 channels"):
+        runtime.check_colour(fill, torch.rand(2, 3, 4, 4))
 
 
 def test_pick_names_the_nearest() -> None:

@@ -277,6 +277,8 @@ def test_spread_is_the_mean_over_the_windows_of_a_pixel(window: tuple[int, int],
         ({"window": 17}, "window is 17"),
         ({"stride": 0}, "stride is 0"),
         ({"score": "logits"}, "unknown score 'logits'. Nearest: logit"),
+        ({"fill": 128}, r"fill is 128; a number in \[0, 1\]"),
+        ({"fill": (0.5, 0.5)}, "one for each of the 3 channels"),
     ],
 )
 def test_occlusion_refuses_bad_options(options: dict, message: str, x: Tensor) -> None:

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..layers import Local
-from ..runtime import check_pictures, logits, pick, settle
+from ..runtime import check_colour, check_pictures, logits, pick, settle
 
 
 def _pair(value: int | tuple[int, int], name: str, limits: tuple[int, int]) -> tuple[int, int]:
@@ -41,7 +41,7 @@ def occlusion_logits(
     window, stride = _pair(window, "window", size), _pair(stride, "stride", size)
     starts = [window_starts(*axis) for axis in zip(size, window, stride)]
     boxes = torch.cartesian_prod(*starts)
-    patch = torch.as_tensor(fill).to(x).reshape(-1, 1, 1).expand(x.shape[1], *window)[None]
+    patch = check_colour(fill, x).expand(x.shape[1], *window)[None]
     scale = max(1, 224 * 224 // x[0, 0].numel())
     scores = []
     for some in x.split(4 * scale):  # every map of these pictures is kept while their windows run

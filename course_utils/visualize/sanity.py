@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ..layers import resolve
-from ..runtime import check_pictures, check_positive, logits, model_device, settle
+from ..runtime import check_colour, check_pictures, check_positive, logits, model_device, settle
 
 
 def deletion_curve(
@@ -28,8 +28,8 @@ def deletion_curve(
             f"order_map has shape {list(order_map.shape)}; one value a pixel is expected: {[len(x), *x.shape[2:]]}."
         )
     y = settle(y, logits(model, x))
-    rank = order_map.flatten(1).argsort(dim=1, descending=True, stable=True).argsort(1).view(len(x), 1, *x.shape[2:])
-    colour = torch.as_tensor(fill).to(x).reshape(-1, 1, 1)
+    rank = order_map.to(x.device).flatten(1).argsort(dim=1, descending=True, stable=True).argsort(1).view(len(x), 1, *x.shape[2:])
+    colour = check_colour(fill, x)
     curve = []
     for step in range(steps + 1):
         gone = rank < round(step / steps * x[0, 0].numel())
@@ -51,7 +51,8 @@ def randomize_weights(
         raise ValueError("layers is empty; name at least one layer, or leave it out for all of them.")
     fresh = copy.deepcopy(model).cpu()  # drawn on the CPU, so that a seed means the same on every device
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(int(torch.randint(2**62, (1,), generator=generator)))
+        # only the CPU's generator: torch.manual_seed would also seed those of the GPUs, for good
+        torch.default_generator.manual_seed(int(torch.randint(2**62, (1,), generator=generator)))
         for (name, old), new in zip(model.named_modules(), fresh.modules()):
             if id(old) in chosen and next(new.parameters(recurse=False), None) is not None:
                 if not hasattr(new, "reset_parameters"):
