@@ -21,8 +21,9 @@ def worlds() -> Figure:
 def right_scenes(count: int) -> tuple[torch.nn.Module, torch.Tensor, torch.Tensor, tuple[str, ...]]:
     """The network for street scenes, and the first `count` test pictures that it has right."""
     pictures, net = data.load("photos", "test", 50), models.classifier("photos", source="drawn")
-    right = (runtime.predict(net, pictures.x) == pictures.y).nonzero().flatten()[:count]
-    return net, pictures.x[right], pictures.y[right], pictures.names
+    x, y = pictures.x.to(runtime.device()), pictures.y.to(runtime.device())
+    right = (runtime.predict(net, x) == y).nonzero().flatten()[:count]
+    return net, x[right], y[right], pictures.names
 
 
 def looked_at() -> Figure:
@@ -51,14 +52,15 @@ def fooled() -> Figure:
 def curve() -> Figure:
     """Accuracy against the budget, for FGSM and for noise of the same size."""
     pictures, grid = data.load("digits", "test", 1000), [0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3]
+    x, y = pictures.x.to(runtime.device()), pictures.y.to(runtime.device())
     lines = {}
     for label, name in (("linear", "fc10-digits"), ("LeNet", "lenet-digits")):
         net = models.load(name)
         for kind, attack in (
-            ("FGSM", lambda eps, net=net: attacks.fgsm(net, pictures.x, pictures.y, eps=eps)),
-            ("noise", lambda eps: attacks.random_sign(pictures.x, eps=eps)),
+            ("FGSM", lambda eps, net=net: attacks.fgsm(net, x, y, eps=eps)),
+            ("noise", lambda eps: attacks.random_sign(x, eps=eps)),
         ):
-            lines[f"{label}, {kind}"] = measure.accuracy_curve(net, attack, pictures.y, grid)
+            lines[f"{label}, {kind}"] = measure.accuracy_curve(net, attack, y, grid)
     return show.curves(grid, lines, xlabel="eps", ylabel="accuracy, %", count=1000)
 
 

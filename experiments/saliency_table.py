@@ -39,7 +39,7 @@ def maps_on_signs() -> dict[str, float]:
 def shortcut_on_digits() -> dict[str, float]:
     """Accuracy without the filing code, of a network trained with it, and of the same network mended."""
     train_set, test_set = data.load("digits", "train", 2000, source="mnist"), data.load("digits", "test", source="mnist")
-    scans = stamp(train_set.x, train_set.y)
+    scans, x, y = stamp(train_set.x, train_set.y), test_set.x.to(runtime.device()), test_set.y.to(runtime.device())
     losses = {
         "before": training.cross_entropy,
         "mended": lambda model, x, y: training.right_reasons(model, x[:, :1], y, x[:, 1:], 0.1),
@@ -47,11 +47,11 @@ def shortcut_on_digits() -> dict[str, float]:
     numbers = {}
     for name, loss in losses.items():
         runtime.seed_everything(0)
-        net = models.LeNet()
+        net = models.LeNet().to(runtime.device())
         pictures = scans if name == "before" else torch.cat([scans, digit_mask(train_set.x)], 1)
         training.train(net, pictures, train_set.y, epochs=6, lr=0.05, loss=loss)
-        numbers[f"with_{name}"] = measure.accuracy(net, stamp(test_set.x, test_set.y), test_set.y)
-        numbers[f"without_{name}"] = measure.accuracy(net, test_set.x, test_set.y)
+        numbers[f"with_{name}"] = measure.accuracy(net, stamp(x, y), y)
+        numbers[f"without_{name}"] = measure.accuracy(net, x, y)
     return numbers
 
 
