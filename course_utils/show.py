@@ -237,24 +237,20 @@ def recorded(name: str) -> dict:
     return json.loads((place / f"{name}.json").read_text())
 
 
-class Measured(NamedTuple):
-    """One row of `paper_and_here`: what was measured, the paper's number, the key of the recorded number, the live number."""
+def paper_and_here(
+    result: str, rows: Mapping[str, tuple[str, str, float | None]], *, form: str = "{:.1f} %"
+) -> Table:
+    """The table that ends a chapter: each row `key: (what was measured, the paper's number, the live number)`.
 
-    what: str
-    paper: str
-    key: str
-    here: float | None
-
-
-def paper_and_here(result: str, measured: Sequence[Measured], *, form: str = "{:.1f} %") -> Table:
-    """The table that ends a chapter. The recorded column is read from `data/results/<result>.json`, never typed."""
+    The recorded column is read from `data/results/<result>.json` under the row's key, never typed. A paper's number
+    that is not known is "", a live number that was not measured None.
+    """
     record = recorded(result)
-    about = record["about"]
+    about, numbers = record["about"], record["numbers"]
     body = [
-        [row.what, row.paper or "–", form.format(record["numbers"][row.key]) if row.key else "–",
-         form.format(row.here) if row.here is not None else "–"]
-        for row in measured
-    ]  # fmt: skip
+        [what, paper or "–", form.format(numbers[runtime.pick("recorded number", key, numbers)]), "–" if here is None else form.format(here)]
+        for key, (what, paper, here) in rows.items()
+    ]
     note = (
         f"Recorded: {about['source']}, {about['count']} pictures, {about['device']}, seed {about['seed']}, "
         f"{about['date']}; `{about['command']}`. Here: the run on this page."

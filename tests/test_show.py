@@ -18,7 +18,7 @@ from torch import Tensor
 
 from course_utils import runtime, show
 from course_utils.runtime import generator
-from course_utils.show import Measured, Row, Table
+from course_utils.show import Row, Table
 
 NAMES = ("stop", "yield", "no entry")
 
@@ -224,21 +224,21 @@ def test_an_unknown_result_lists_the_nearest(results: Path) -> None:
 
 
 def test_paper_and_here_reads_the_recorded_column(results: Path) -> None:
-    wanted = [Measured("softmax", "99.9 %", "softmax", 98.76), Measured("maxout", "", "maxout", None), Measured("speed", "1", "", 2.0)]
+    wanted = {"softmax": ("softmax regression", "99.9 %", 98.76), "maxout": ("a maxout network", "", None)}
     table = show.paper_and_here("sample", wanted)
     assert table.header == ["what", "paper", "recorded at full scale", "here"]
-    assert table.body == [["softmax", "99.9 %", "99.9 %", "98.8 %"], ["maxout", "–", "12.3 %", "–"], ["speed", "1", "–", "2.0 %"]]
+    assert table.body == [["softmax regression", "99.9 %", "99.9 %", "98.8 %"], ["a maxout network", "–", "12.3 %", "–"]]
     for words in ("mnist", "10000 pictures", "CPU", "seed 0", "2026-01-02", "`python -m x`"):
         assert words in table.note
     record = json.loads((results / "sample.json").read_text())
     record["numbers"]["softmax"] = 50.0
     (results / "sample.json").write_text(json.dumps(record))
-    assert show.paper_and_here("sample", wanted[:1], form="{:.2f}").body == [["softmax", "99.9 %", "50.00", "98.76"]]
+    assert show.paper_and_here("sample", wanted, form="{:.2f}").body[0] == ["softmax regression", "99.9 %", "50.00", "98.76"]
 
 
 def test_a_number_that_was_not_recorded_stops(results: Path) -> None:
-    with pytest.raises((KeyError, ValueError), match="softmx"):
-        show.paper_and_here("sample", [Measured("softmax", "", "softmx", None)])
+    with pytest.raises(ValueError, match="unknown recorded number 'softmx'. Nearest: softmax"):
+        show.paper_and_here("sample", {"softmx": ("softmax", "", None)})
 
 
 def test_code_in_a_tables_note_is_set_as_code() -> None:
