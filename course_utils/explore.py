@@ -21,9 +21,10 @@ class Panel:
 
     def __init__(self, draw: Callable[..., Figure], controls: Mapping[str, widgets.Widget], alt: str = "") -> None:
         self.draw, self.controls = draw, dict(controls)
-        first = png(self.draw(**self.values()))  # an error in the first drawing stops the cell, as it should
+        first = self.drawn()  # an error in the first drawing stops the cell, as it should
         self.image = widgets.Image(value=first, format="png")
         self.image.layout.max_width = "100%"
+        self.image.layout.align_self = "flex-start"  # its own size: a box stretches what it holds to its width, which blurs
         self.message = widgets.HTML()
         self.alt = alt
         self.box = widgets.VBox([*self.controls.values(), self.message, self.image])
@@ -34,9 +35,16 @@ class Panel:
         """The controls' values by name."""
         return {name: control.value for name, control in self.controls.items()}
 
+    def drawn(self) -> bytes:
+        """The picture for the controls' values, as PNG."""
+        figure = self.draw(**self.values())
+        if not isinstance(figure, Figure):
+            raise ValueError(f"the drawing function returned {type(figure).__name__}; it must return the figure.")
+        return png(figure)
+
     def _moved(self, _: object) -> None:
         try:
-            self.image.value = png(self.draw(**self.values()))
+            self.image.value = self.drawn()
             self.message.value = ""
         except Exception as error:  # a callback's traceback is invisible in a notebook: show it where the reader looks
             self.message.value = f"<b style='color:#c0392b'>{type(error).__name__}: {html.escape(str(error))}</b>"

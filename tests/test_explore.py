@@ -129,3 +129,13 @@ def test_no_output_widget_anywhere_in_the_course() -> None:
     wanted = re.compile(r"\bOutput\(|import .*\bOutput\b|\binteract(ive|ive_output|_manual)?\(")
     found = [path.name for path in folder.rglob("*.py") if wanted.search(path.read_text())]
     assert not found and wanted.search("widgets.Output()") and wanted.search("from ipywidgets import Output")
+
+
+def test_the_picture_keeps_its_own_size() -> None:
+    layout = panel().image.layout
+    assert (layout.align_self, layout.max_width) == ("flex-start", "100%")
+
+
+def test_a_drawing_that_returns_no_figure_is_named() -> None:
+    with pytest.raises(ValueError, match="the drawing function returned NoneType; it must return the figure"):
+        Panel(lambda eps: None, {"eps": slider("eps", 0, 1, 0.1)})
