@@ -317,6 +317,12 @@ def test_tensors_made_in_the_forward_stay_out_of_the_model() -> None:
     assert set(vars(model)) == before
 
 
+@pytest.mark.parametrize("size", [0, -3, 28.5, (28,), (28, 28, 1), (28, 0)])
+def test_a_size_that_is_none_is_refused(size) -> None:
+    with pytest.raises(ValueError, match="the picture's side in pixels, or"):
+        receptive_field(LeNet(), "0", size)
+
+
 def test_too_small_a_picture_and_units_outside_the_map_are_refused() -> None:
     with pytest.raises(ValueError, match="the picture is too small"):
         receptive_field(LeNet(), "2", 10)

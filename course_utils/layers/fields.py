@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from torch import fx, nn
 
 from .activations import layer_name, resolve
-from .steps import MIX_ALL, Axis, Plan, pair
+from .steps import MIX_ALL, Axis, Plan
 
 
 @dataclass(frozen=True)
@@ -51,8 +51,11 @@ def receptive_field(model: nn.Module, layer: str | nn.Module, size: int | tuple[
     start -= p * stride;  size += d * (k - 1) * stride;  stride *= s.
     """
     name, module = layer_name(model, layer), resolve(model, layer)
+    sides = (size, size) if isinstance(size, int) else tuple(size) if isinstance(size, tuple | list) else ()
+    if len(sides) != 2 or not all(isinstance(side, int) and side > 0 for side in sides):
+        raise ValueError(f"size is {size}; the picture's side in pixels, or (rows, columns), is expected.")
     try:
-        plan = Plan(model, pair(size))
+        plan = Plan(model, sides)
     except (fx.proxy.TraceError, TypeError) as problem:
         raise ValueError(
             f"the forward of {type(model).__name__} cannot be written down as fixed steps, so what its layers see is "
