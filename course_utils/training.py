@@ -53,6 +53,10 @@ def train(
     from 0.95 to 0.85 and back for a `momentum` of 0.9 (Smith 2018).
     `mixed=True` computes in bfloat16 where that is safe. The model ends in eval mode.
     """
+    if len(x) == 0 or len(x) != len(y):
+        raise ValueError(f"x holds {len(x)} pictures and y {len(y)} labels; as many of each, and at least one, are expected.")
+    if epochs < 1:
+        raise ValueError(f"epochs is {epochs}; at least 1 is expected.")
     where = runtime.model_device(model) or runtime.device()
     chance = runtime.generator(seed)
     rule = runtime.pick("optimizer", optimizer, ("sgd", "adam"))

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from course_utils import training
-from course_utils.models import AllConv, SignNet
+from course_utils.models import AllConv, DenseNet10, SignNet
 from course_utils.runtime import generator
 
 
@@ -161,6 +161,15 @@ def test_mixed_precision_learns_and_leaves_single_precision() -> None:
     assert history.loss[-1] < 0.5 * history.loss[0]
     assert all(p.dtype == torch.float32 and p.is_contiguous() for p in model.parameters())
     assert (model(x).argmax(1) == y).float().mean() > 0.95
+
+
+@pytest.mark.parametrize("pictures, labels, epochs, words", [
+    (4, 3, 1, "x holds 4 pictures and y 3 labels"), (4, 5, 1, "and y 5 labels"), (0, 0, 1, "at least one"), (4, 4, 0, "epochs is 0"),
+])  # fmt: skip
+def test_what_cannot_be_trained_on_is_refused(pictures: int, labels: int, epochs: int, words: str) -> None:
+    x, y = torch.rand(pictures, 1, 28, 28), torch.zeros(labels, dtype=torch.int64)
+    with pytest.raises(ValueError, match=words):
+        training.train(DenseNet10(), x, y, epochs=epochs)
 
 
 def test_unknown_optimizer_lists_the_nearest() -> None:
