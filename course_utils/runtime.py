@@ -26,17 +26,28 @@ def device(name: str | torch.device | None = None) -> torch.device:
     At first: `COURSE_DEVICE` if it is set, else the GPU if there is one, else the CPU.
     """
     if name is not None:
-        _chosen["device"] = torch.device(name)
+        _chosen["device"] = usable(name)
     if "device" not in _chosen:
         automatic = "cuda" if torch.cuda.is_available() else "cpu"
-        _chosen["device"] = torch.device(os.environ.get("COURSE_DEVICE") or automatic)
+        _chosen["device"] = usable(os.environ.get("COURSE_DEVICE") or automatic)
     return _chosen["device"]
+
+
+def usable(name: str | torch.device) -> torch.device:
+    """The device of this name, if this machine has it."""
+    try:
+        torch.empty(0, device=name)
+    except (RuntimeError, AssertionError) as error:  # AssertionError: torch was built without this kind of device
+        why = str(error).split("\n")[0]
+        raise ValueError(f"device {str(name)!r} cannot be used here ({why}); choose 'cpu' (COURSE_DEVICE or runtime.device).") from error
+    return torch.device(name)
 
 
 def data_profile() -> str:
     """"drawn" or "real": which pictures `data.load` gives when it is not told."""
-    profile = str(_defaults.get("data") or os.environ.get("COURSE_DATA") or "drawn")
-    return pick("data profile", profile, ("drawn", "real"))
+    if _defaults.get("data"):
+        return str(_defaults["data"])
+    return pick("data profile in COURSE_DATA", os.environ.get("COURSE_DATA") or "drawn", ("drawn", "real"))
 
 
 def course_folder() -> Path:
@@ -228,6 +239,8 @@ def settle(y: Tensor | None, scores: Tensor) -> Tensor:
 
 def check_positive(value: float, name: str, *, zero: bool = True) -> float:
     """Require a finite number that is not negative (or, with `zero=False`, above 0)."""
+    if not isinstance(value, (int, float, np.number, Tensor)) or (isinstance(value, Tensor) and value.numel() != 1):
+        raise ValueError(f"{name} is a {type(value).__name__}; one number is expected.")
     if not (value >= 0 and value != float("inf")) or (value == 0 and not zero):
         raise ValueError(f"{name} is {value}; a finite number {'of at least' if zero else 'above'} 0 is expected.")
     return value

@@ -54,7 +54,7 @@ def test_data_profile_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setenv("COURSE_DATA", "real")
     assert runtime.data_profile() == "real"
     monkeypatch.setenv("COURSE_DATA", "reel")
-    with pytest.raises(ValueError, match="unknown data profile 'reel'. Nearest: real"):
+    with pytest.raises(ValueError, match="unknown data profile in COURSE_DATA 'reel'. Nearest: real"):
         runtime.data_profile()
 
 
@@ -264,3 +264,18 @@ def test_progress_speaks_only_when_watched(watched: str, words: str, monkeypatch
     monkeypatch.setattr(sys, "stderr", io.StringIO())
     assert list(runtime.progress(range(3), "epochs")) == [0, 1, 2]
     assert (words in sys.stderr.getvalue()) and bool(sys.stderr.getvalue()) == bool(words)
+
+
+@pytest.mark.parametrize("name", ["gpu", "cuda:99"])
+def test_a_device_that_is_not_there_is_named_and_not_kept(name: str) -> None:
+    before = runtime.device()
+    with pytest.raises(ValueError, match=f"device '{name}' cannot be used here .*choose 'cpu'"):
+        runtime.device(name)
+    assert runtime.device() == before
+
+
+@pytest.mark.parametrize("value, kind", [("0.1", "str"), (None, "NoneType"), (torch.ones(2), "Tensor")])
+def test_a_number_must_be_a_number(value, kind: str) -> None:
+    with pytest.raises(ValueError, match=f"eps is a {kind}; one number is expected"):
+        runtime.check_positive(value, "eps")
+
