@@ -230,8 +230,9 @@ def check_labels(y: Tensor, count: int, classes: int, *, where: torch.device | N
 
 def settle(y: Tensor | None, scores: Tensor) -> Tensor:
     """The classes that are meant, `[N]`: `y` checked against the model's scores `[N, classes]`, or for None its own prediction."""
-    if scores.dim() != 2:
-        raise ValueError(f"the model gives shape {list(scores.shape)}; class scores [N, classes] are expected.")
+    if not isinstance(scores, Tensor) or scores.dim() != 2:
+        given = f"shape {list(scores.shape)}" if isinstance(scores, Tensor) else f"a {type(scores).__name__}"
+        raise ValueError(f"the model gives {given}; class scores [N, classes] are expected.")
     if y is None:
         return scores.detach().argmax(1)
     return check_labels(y, len(scores), scores.shape[1], where=scores.device)

@@ -212,6 +212,8 @@ def test_settle_takes_the_prediction_or_the_labels() -> None:
         runtime.settle(torch.tensor([0, 3]), scores)
     with pytest.raises(ValueError, match=r"the model gives shape \[2, 3, 1\]; class scores \[N, classes\] are expected"):
         runtime.settle(y, scores[:, :, None])
+    with pytest.raises(ValueError, match=r"the model gives a dict; class scores \[N, classes\] are expected"):
+        runtime.settle(None, {"logits": torch.zeros(2, 3)})  # type: ignore[arg-type]
 
 
 def test_gradient_needs_a_value_that_has_one() -> None:

@@ -17,7 +17,8 @@ def score_gradient(model: nn.Module, x: Tensor, y: Tensor | None = None) -> Tens
     with frozen(model):
         x = x.detach().requires_grad_()
         scores = model(x.clone())  # a copy, which a first step that works in place may change
-        return gradient(scores.gather(1, settle(y, scores)[:, None]), x)
+        y = settle(y, scores)
+        return gradient(scores.gather(1, y[:, None]), x)
 
 
 def saliency(model: nn.Module, x: Tensor, y: Tensor | None = None) -> Tensor:
