@@ -186,7 +186,9 @@ def _table() -> _Table:
 def _strokes(y: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
     """Dots of ink `[N, DOTS, 2]` in pixels and their radii `[N, DOTS]`: one writer a picture."""
     table, count = _table(), len(y)
-    way = table.first[y] + torch.multinomial(table.odds[y], 1, generator=generator)[:, 0]
+    # Not torch.multinomial: its numbers differ between processors and between versions of torch.
+    levels = table.odds[y].cumsum(1)
+    way = table.first[y] + (levels <= levels[:, -1:] * torch.rand(count, 1, generator=generator)).sum(1)
     care = uniform((count, 1, 1), 0.015, 0.06, generator)  # how far a writer's points stray
     stray = torch.randn(count, table.controls.shape[1] + 1, 2, generator=generator)
     stray = 0.75 * (stray[:, 1:] + stray[:, :-1])  # neighbours stray together: a hand makes no kinks

@@ -52,7 +52,7 @@ def randomize_weights(
     fresh = copy.deepcopy(model).cpu()  # drawn on the CPU, so that a seed means the same on every device
     with torch.random.fork_rng(devices=[]):
         # only the CPU's generator: torch.manual_seed would also seed those of the GPUs, for good
-        torch.default_generator.manual_seed(int(torch.randint(2**62, (1,), generator=generator)))
+        torch.default_generator.manual_seed(int(torch.randint(2**24, (1,), generator=generator)))
         for (name, old), new in zip(model.named_modules(), fresh.modules()):
             if id(old) in chosen and next(new.parameters(recurse=False), None) is not None:
                 if not hasattr(new, "reset_parameters"):
