@@ -39,4 +39,4 @@ def fgv(model: nn.Module, x: Tensor, y: Tensor | None = None, *, eps: float, tar
         tiny = torch.finfo(x.dtype).tiny  # where the loss is flat there is no direction, and no step
         largest = gradient.abs().flatten(1).amax(1).clamp_min(tiny)
         step = -eps if targeted else eps
-        return (x + step * gradient / largest[:, None, None, None]).clamp(0, 1)
+        return (x + step * (gradient / largest[:, None, None, None])).clamp(0, 1)

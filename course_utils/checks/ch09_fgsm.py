@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .. import attacks
-from ..exercises import Exercise, Mistake, close, expect, probe, register, returned, untouched
+from ..exercises import Exercise, Mistake, close, expect, probe, register, returned
 from ..runtime import generator
 
 

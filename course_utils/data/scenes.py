@@ -301,7 +301,7 @@ def _trees(picture: Tensor, street: _Street, texture: Tensor, generator: torch.G
         leaf = column(shapes.choose(_LEAVES, count, generator))
         lit = (0.85 + 0.3 * clump + 0.35 * ((up - tall) + street.sunny_side * -x * 0.7) / radius).clamp(0.3, 1.7)
         trunk = box(x, up, 0.0, tall / 2, 0.09 + radius * 0.05, tall / 2)
-        shadow = torch.exp(-(x / radius).square() - ((up / 0.35)).square()) * 0.45
+        shadow = torch.exp(-(x / radius).square() - (up / 0.35).square()) * 0.45
         picture = over(picture, picture * 0.45, shadow * there * (street.v > 0))
         bark = street.hazed(_rgb(0.27, 0.21, 0.16) * street.light, depth)
         picture = over(picture, bark, coverage(trunk, pixel) * there)
