@@ -6,6 +6,7 @@ import contextlib
 import difflib
 import os
 import random
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -272,8 +273,6 @@ class progress:
         self.total = total if total is not None else (len(items) if hasattr(items, "__len__") else None)
 
     def __iter__(self) -> Iterator:
-        import sys
-
         watched = self.shown
         if watched is None:
             watched = os.environ.get("COURSE_PROGRESS", "1" if sys.stderr.isatty() else "0") == "1"

@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from . import runtime
+from .measure import interval
 
 INK, PALE = "#22313f", "#d5dbe1"
 COLOURS = (
@@ -153,8 +154,6 @@ def curves(
     percent: bool = True, count: int | None = None, width: float = 6.4, height: float = 3.6, log: bool = False,
 ) -> Figure:  # fmt: skip
     """Lines over a common axis. With `percent`, values 0 to 1 are drawn as percent; `count` adds 95 % intervals."""
-    from .measure import interval
-
     figure, axes = new_figure(width, height)
     place = axes[0, 0]
     for (label, values), colour in zip(lines.items(), COLOURS * 3):

@@ -40,7 +40,7 @@ def main() -> None:
         "photos_noise_error": 100 * measure.success_rate(net, noisy, y),
     }
     source = f"MNIST test set (last two rows: {len(y)} ImageNet photos that SqueezeNet 1.0 has right)"
-    write("fgsm", numbers, source=source, count=10_000, seed=0, command="python -m experiments.fgsm_table")
+    write("fgsm", numbers, source=source, count=len(pictures.y), seed=0, command="python -m experiments.fgsm_table")
 
 
 if __name__ == "__main__":

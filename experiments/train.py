@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from course_utils import attacks, data, models, runtime, training
+from course_utils import attacks, data, measure, models, runtime, training
 
 
 class Plan(NamedTuple):
@@ -44,7 +44,6 @@ def half_fgsm(model: nn.Module, x: Tensor, y: Tensor, eps: float = 0.25) -> Tens
     return 0.5 * F.cross_entropy(model(x), y) + 0.5 * F.cross_entropy(model(x_adv), y)
 
 
-GENTLE = training.jitter(angle=8, scale=0.08, shift=0.04, light=0.0)
 PLANS = {
     "lenet-digits": Plan("digits", "drawn", 12, pictures=30_000),
     "lenet-mnist": Plan("digits", "mnist", 12),
@@ -69,10 +68,9 @@ for world, source, pictures in (("digits", "drawn", 30_000), ("digits", "mnist",
         )  # fmt: skip
 
 
-def accuracy(model: nn.Module, x: Tensor, y: Tensor) -> float:
-    """Percent of test pictures that the model gets right."""
-    right = [runtime.predict(model, part.float().to(runtime.device())).cpu() == labels for part, labels in zip(x.split(500), y.split(500))]
-    return 100 * torch.cat(right).float().mean().item()
+def percent_right(model: nn.Module, pictures: data.Pictures, n: int | None = None) -> float:
+    """Percent of the pictures, or of the first n, that the model gets right."""
+    return 100 * measure.accuracy(model, pictures.x[:n].to(runtime.device()), pictures.y[:n].to(runtime.device()))
 
 
 def pretrain_encoder(net: models.AENet10, x: Tensor, seed: int) -> None:
@@ -96,7 +94,12 @@ def run(name: str, seed: int = 0) -> None:
         pretrain_encoder(plain, x, seed)
     net = training.with_batch_norm(plain) if plan.norm else plain
     smoothed = lambda model, pictures, labels: F.cross_entropy(model(pictures), labels, label_smoothing=plan.smoothing)  # noqa: E731
-    watch = lambda model: print(f"{name} {time.time() - start:5.0f} s  {accuracy(model, test_set.x[:1000], test_set.y[:1000]):.2f} %", flush=True) or 0.0  # noqa: E731
+
+    def watch(model: nn.Module) -> float:
+        share = percent_right(model, test_set, 1000)
+        print(f"{name} {time.time() - start:5.0f} s  {share:.2f} %", flush=True)
+        return share
+
     training.train(
         net, x, train_set.y, epochs=plan.epochs, lr=plan.lr, batch_size=plan.batch_size, weight_decay=plan.weight_decay,
         optimizer=plan.optimizer, augment=plan.augment, loss=plan.loss or smoothed, seed=seed, mixed=plan.norm, evaluate=watch, label=name,
@@ -104,7 +107,7 @@ def run(name: str, seed: int = 0) -> None:
     if plan.norm:
         training.fold_batch_norm(net.cpu(), plain.cpu())
     path = models.save(plain, name)
-    score = accuracy(models.load(name), test_set.x, test_set.y)
+    score = percent_right(models.load(name), test_set)
     note = ", ".join(filter(None, ["batch norm folded in" if plan.norm else "", plan.note]))
     record(name, f"{train_set.source}, {len(x):,} pictures", f"{score:.2f} % of {len(test_set.y):,}", seed, note)
     print(f"{name}: {score:.2f} % of {len(test_set.y)} test pictures, {path.stat().st_size / 1e6:.2f} MB, {time.time() - start:.0f} s")
@@ -120,33 +123,37 @@ to half precision, on the test pictures of the same source. Parameters: all weig
 """
 
 
-def record(name: str, source: str, score: str, seed: int, note: str) -> None:
-    """Write or replace the checkpoint's row in data/checkpoints/README.md."""
+def rows() -> dict[str, str]:
+    """The rows of data/checkpoints/README.md by checkpoint."""
     page = models.checkpoints.folder() / "README.md"
-    rows = [line for line in page.read_text().splitlines() if line.startswith("| `")] if page.exists() else []
+    lines = page.read_text().splitlines() if page.exists() else []
+    return {line.split("`")[1]: line for line in lines if line.startswith("| `")}
+
+
+def write_row(name: str, row: str) -> None:
+    """Write or replace the checkpoint's row."""
+    page = models.checkpoints.folder() / "README.md"
+    page.write_text(HEADER + "\n".join(sorted((rows() | {name: row}).values())) + "\n")
+
+
+def record(name: str, source: str, score: str, seed: int, note: str) -> None:
+    """The row of a checkpoint that was just trained."""
     net = models.load(name)
     count = sum(p.numel() for p in net.parameters())
-    row = (
+    write_row(name, (
         f"| `{name}` | {type(net).__name__} | {count:,} | {source} | {score} | {seed} | {runtime.describe_device()}, "
         f"{datetime.date.today()} | `make train NAME={name}` | {note} |"
-    )
-    rows = sorted([old for old in rows if not old.startswith(f"| `{name}` ")] + [row])
-    page.write_text(HEADER + "\n".join(rows) + "\n")
+    ))  # fmt: skip
 
 
 def remeasure(name: str) -> None:
     """Measure a shipped checkpoint again, as after a change of the drawn pictures, and correct its row's accuracy."""
     plan = PLANS[runtime.pick("checkpoint", name, PLANS)]
     test_set = data.load(plan.world, "test", source=plan.source)
-    score = f"{accuracy(models.load(name), test_set.x, test_set.y):.2f} % of {len(test_set.y):,}"
-    page = models.checkpoints.folder() / "README.md"
-    lines = page.read_text().splitlines()
-    place = next(i for i, line in enumerate(lines) if line.startswith(f"| `{name}` "))
-    cells = lines[place].split(" | ")
-    print(f"{name}: {cells[4]} -> {score}")
-    cells[4] = score
-    lines[place] = " | ".join(cells)
-    page.write_text("\n".join(lines) + "\n")
+    cells = rows()[name].split(" | ")
+    before, cells[4] = cells[4], f"{percent_right(models.load(name), test_set):.2f} % of {len(test_set.y):,}"
+    print(f"{name}: {before} -> {cells[4]}")
+    write_row(name, " | ".join(cells))
 
 
 if __name__ == "__main__":

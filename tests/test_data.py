@@ -466,6 +466,17 @@ def test_svhn_stands_beside_the_objects(tmp_path, monkeypatch):
     assert data.load("digits", "test", source="svhn").x.shape == (3, 1, 28, 28)
 
 
+def tar_gz(files: dict[str, bytes]) -> bytes:
+    """A compressed archive that holds these files."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
+        for name, content in files.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            archive.addfile(info, io.BytesIO(content))
+    return buffer.getvalue()
+
+
 @pytest.fixture
 def cifar10(server, monkeypatch):
     """A small CIFAR-10 on the server: one picture for each of the five training files, two for testing."""
@@ -474,15 +485,10 @@ def cifar10(server, monkeypatch):
         count = 2 if name == "test_batch" else 1
         files[name] = {"data": torch.full((count, 3072), k, dtype=torch.uint8).numpy(), "labels": [k] * count}
     content = {name: pickle.dumps(value) for name, value in files.items()}
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
-        for name, data_ in content.items():
-            info = tarfile.TarInfo(f"{cifar.base_folder}/{name}")
-            info.size = len(data_)
-            archive.addfile(info, io.BytesIO(data_))
-    server.files["cifar.tar.gz"] = buffer.getvalue()
+    packed = tar_gz({f"{cifar.base_folder}/{name}": data_ for name, data_ in content.items()})
+    server.files["cifar.tar.gz"] = packed
     monkeypatch.setattr(cifar, "url", server.address + "cifar.tar.gz")
-    monkeypatch.setattr(cifar, "tgz_md5", md5(buffer.getvalue()))
+    monkeypatch.setattr(cifar, "tgz_md5", md5(packed))
     monkeypatch.setattr(cifar, "train_list", [[name, md5(content[name])] for name, _ in cifar.train_list])
     monkeypatch.setattr(cifar, "test_list", [["test_batch", md5(content["test_batch"])]])
     monkeypatch.setattr(cifar, "meta", {**cifar.meta, "md5": md5(content["batches.meta"])})
@@ -501,16 +507,11 @@ def test_cifar10_through_torchvision(cifar10, tmp_path):
 
 
 def test_imagenette_is_labelled_for_imagenet_networks(server, monkeypatch, tmp_path):
-    wnids, buffer = list(catalogue.IMAGENETTE), io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
-        for wnid in wnids:
-            content = picture((7, 7, 7), (320, 400), "JPEG")
-            info = tarfile.TarInfo(f"imagenette2-320/val/{wnid}/a.JPEG")
-            info.size = len(content)
-            archive.addfile(info, io.BytesIO(content))
-    server.files["i.tgz"] = buffer.getvalue()
+    wnids, content = list(catalogue.IMAGENETTE), picture((7, 7, 7), (320, 400), "JPEG")
+    packed = tar_gz({f"imagenette2-320/val/{wnid}/a.JPEG": content for wnid in wnids})
+    server.files["i.tgz"] = packed
     monkeypatch.setattr(catalogue, "IMAGENETTE_URL", server.address + "i.tgz")
-    monkeypatch.setattr(catalogue, "IMAGENETTE_MD5", md5(buffer.getvalue()))
+    monkeypatch.setattr(catalogue, "IMAGENETTE_MD5", md5(packed))
     photos = data.load("photos", "test", source="real")
     assert photos.source == "imagenette" and photos.x.shape == (10, 3, 224, 224)
     assert [photos.names[i] for i in photos.y.tolist()][:3] == ["tench", "English springer", "cassette player"]

@@ -12,13 +12,7 @@ from .. import visualize
 from ..exercises import Exercise, Mistake, close, expect, probe, register, returned, untouched
 from ..runtime import frozen, generator
 from ..training import right_reasons
-
-
-def score_gradient(model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
-    """d S_y / d x of each picture, `[N, C, H, W]`."""
-    x = x.clone().requires_grad_()
-    own = model(x).gather(1, y[:, None])
-    return torch.autograd.grad(own.sum(), x)[0]
+from ..visualize import score_gradient
 
 
 # ---------------------------------------------------------------- saliency
