@@ -1,4 +1,8 @@
-"""Measuring: accuracy, success of an attack, the size of a change, and how sure a share is."""
+"""Measuring: accuracy, success of an attack, the size of a change, and how sure a share is.
+
+One rule for pixels: every measure takes the pictures as they are given. Whoever asks what is left of a change in a
+picture file, which stores whole grey levels, says so: `success_rate(model, quantize(x_adv), y)`.
+"""
 
 from __future__ import annotations
 
@@ -62,9 +66,9 @@ def success_rate(model: nn.Module, x_adv: Tensor, y: Tensor, *, x: Tensor | None
 
     Untargeted: the prediction is no longer `y`. Targeted: the prediction is the target `y`. With the
     clean pictures `x` given, an untargeted attack counts only on those that the model had right
-    (NaN when there are none). Pixels are rounded to whole grey levels first.
+    (NaN when there are none).
     """
-    hit = _equal(runtime.predict(model, quantize(x_adv)), y)
+    hit = _equal(runtime.predict(model, x_adv), y)
     fooled = hit if targeted else ~hit
     if x is not None and not targeted:
         fooled = fooled[_equal(runtime.predict(model, x), y)]

@@ -34,7 +34,7 @@ import os, subprocess, sys
 if "google.colab" in sys.modules and not os.path.isdir("/content/course"):
     subprocess.run("git clone -q --depth 1 https://github.com/{SLUG} /content/course".split(), check=True)
 sys.path[:0] = [os.path.abspath(d) for d in ("..", "../..", ".", "/content/course") if os.path.isdir(d + "/course_utils")]
-from course_utils.runtime import claim, setup; setup()"""
+from course_utils import claim, setup; setup()"""
 
 
 def authored(names: Iterable[str] = ()) -> list[Path]:

@@ -36,8 +36,8 @@ def main() -> None:
     fooled = [attacks.fgsm(net, a, b, eps=0.007) for a, b in zip(x.split(50), y.split(50))]
     noisy = attacks.random_sign(x, eps=0.007, generator=runtime.generator(0))
     numbers |= {
-        "photos_error": 100 * measure.success_rate(net, torch.cat(fooled), y),
-        "photos_noise_error": 100 * measure.success_rate(net, noisy, y),
+        "photos_error": 100 * measure.success_rate(net, measure.quantize(torch.cat(fooled)), y),
+        "photos_noise_error": 100 * measure.success_rate(net, measure.quantize(noisy), y),
     }
     source = f"MNIST test set (last two rows: {len(y)} ImageNet photos that SqueezeNet 1.0 has right)"
     write("fgsm", numbers, source=source, count=len(pictures.y), seed=0, command="python -m experiments.fgsm_table")

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from course_utils import data, models, runtime
 from course_utils.attacks import fgsm, fgv, random_sign
+from course_utils.attacks.common import attacking, input_gradient, within
 from course_utils.measure import accuracy
 from course_utils.models import Normalized
 from course_utils.runtime import generator
@@ -154,6 +155,64 @@ def test_the_model_comes_back_as_it_was_after_an_error(attack: Callable) -> None
     assert trace(model) == before
 
 
+@every_attack
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16], ids=["bfloat16", "float16"])
+@pytest.mark.parametrize("eps", [0.1, 0.007, 0.03, 0.25])
+def test_in_half_precision_rounding_does_not_break_the_budget(attack: Callable, dtype: torch.dtype, eps: float) -> None:
+    """x + 0.1 in bfloat16 is up to 0.1016 away from x."""
+    model, x = small().to(dtype), some(4, dtype=dtype)
+    for found in (attack(model, x, labels(4), eps=eps), random_sign(x, eps=eps)):
+        assert found.dtype == dtype and found.min() >= 0 and found.max() <= 1
+        change = (found.double() - x.double()).abs()
+        assert 0.5 * eps < change.max() <= eps * (1 + 1e-6)
+
+
+class Reads:
+    """Counts how often a tensor is read by the host: on a GPU each of these waits for all that was queued."""
+
+    WAYS = ("item", "tolist", "__bool__", "__int__", "__float__", "__index__", "numpy", "cpu", "nonzero")
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.seen: list[str] = []
+        for way in self.WAYS:
+            monkeypatch.setattr(Tensor, way, self.counted(way, getattr(Tensor, way)))
+
+    def counted(self, way: str, real: Callable) -> Callable:
+        def read(tensor: Tensor, *args, **kwargs):
+            self.seen.append(way)
+            return real(tensor, *args, **kwargs)
+
+        return read
+
+
+@every_attack
+@pytest.mark.parametrize("given", [True, False], ids=["labels", "own prediction"])
+def test_an_attack_reads_from_the_device_once_and_a_step_never(attack: Callable, given: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    model, x, y = small(), some(), labels() if given else None
+    reads = Reads(monkeypatch)
+    attack(model, x, y, eps=0.1)
+    assert reads.seen == ["tolist"], "pictures and labels are checked together, at the border"
+    with attacking(model, x, y) as (x, chosen):
+        reads.seen.clear()
+        moved = x
+        for _ in range(5):
+            moved = within(moved + 0.02 * input_gradient(model, moved, chosen).sign(), x, 0.05)
+    assert reads.seen == []
+
+
+def test_repeated_steps_keep_the_budget_and_the_first_prediction() -> None:
+    model, x = small(), some(5)
+    own, sign = model(x).argmax(1), 0.04
+    with attacking(model, x, None) as (x, chosen):
+        moved = expected = x
+        for _ in range(6):
+            moved = within(moved + sign * input_gradient(model, moved, chosen).sign(), x, 0.1)
+            expected = expected + sign * input_gradient(model, expected, own).sign()
+            expected = torch.minimum(torch.maximum(expected, x - 0.1), x + 0.1).clamp(0, 1)
+    assert torch.equal(moved, expected) and (model(moved).argmax(1) != own).any()
+    assert (moved - x).abs().max() <= 0.1 + rounding(x)
+
+
 # ---------------------------------------------------------------- against independent computations
 
 
@@ -262,6 +321,15 @@ def test_gradients_switched_off_by_the_caller(attack: Callable) -> None:
     with torch.no_grad():
         assert torch.equal(attack(small(), some(), labels(), eps=0.1), expected)
         assert not torch.is_grad_enabled()
+
+
+@every_attack
+def test_inside_inference_mode(attack: Callable) -> None:
+    expected = attack(small(), some(), labels(), eps=0.1)
+    net = small()
+    with torch.inference_mode():
+        assert torch.equal(attack(net, some(), labels(), eps=0.1), expected)
+        assert torch.is_inference_mode_enabled()
 
 
 @every_attack
@@ -427,7 +495,7 @@ def test_random_signs_refuse_bad_pictures() -> None:
 
 def test_aim_matters_on_a_trained_network(monkeypatch: pytest.MonkeyPatch) -> None:
     """The same budget: noise is nearly harmless, the gradient's sign is not, the gradient's value lies between."""
-    monkeypatch.setitem(runtime._chosen, "device", torch.device("cpu"))
+    monkeypatch.setitem(runtime.devices._chosen, "device", torch.device("cpu"))
     net, (x, y, *_) = models.load("lenet-digits"), data.load("digits", "test", 200, source="drawn")
     clean, noisy = accuracy(net, x, y), accuracy(net, random_sign(x, eps=0.1, generator=generator(0)), y)
     sign, value = (accuracy(net, attack(net, x, y, eps=0.1), y) for attack in (fgsm, fgv))

@@ -106,10 +106,14 @@ def test_targeted_success_is_the_target() -> None:
     assert measure.success_rate(Brightest(), x_adv, target, x=x, targeted=True) == 0.75
 
 
-def test_a_success_that_rounding_to_grey_levels_undoes_does_not_count() -> None:
-    x_adv = torch.tensor([100.0, 100.4, 50.0]).div(255).view(1, 1, 1, 3)  # ahead by less than half a level
+def test_one_rule_for_pixels_they_are_measured_as_they_are() -> None:
+    """Nothing is rounded in secret: success and accuracy agree on a change of less than half a grey level."""
+    x_adv = torch.tensor([100.0, 100.4, 50.0]).div(255).view(1, 1, 1, 3)
+    y = torch.tensor([0])
     assert Brightest()(x_adv).argmax() == 1
-    assert measure.success_rate(Brightest(), x_adv, torch.tensor([0])) == 0
+    assert measure.success_rate(Brightest(), x_adv, y) == 1 - measure.accuracy(Brightest(), x_adv, y) == 1
+    stored = measure.quantize(x_adv)
+    assert measure.success_rate(Brightest(), stored, y) == 1 - measure.accuracy(Brightest(), stored, y) == 0
 
 
 def test_accuracy_curve_is_the_accuracy_at_each_budget() -> None:

@@ -22,8 +22,8 @@ SHIPPED = checkpoints.folder()  # the course's own, also where a test looks else
 @pytest.fixture(autouse=True)
 def same_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     """The CPU, and whatever a test chooses is chosen for that test only."""
-    monkeypatch.setattr(runtime, "_chosen", {"device": torch.device("cpu")})
-    monkeypatch.setattr(runtime, "_defaults", {"seed": 0, "data": "drawn"})
+    monkeypatch.setattr(runtime.devices, "_chosen", {"device": torch.device("cpu")})
+    monkeypatch.setattr(runtime.settings, "_defaults", {"seed": 0, "data": "drawn"})
 
 
 def count(model: nn.Module) -> int:
@@ -338,7 +338,7 @@ def test_classifier_follows_the_profile(world: str, expected: str, monkeypatch: 
     monkeypatch.setattr(checkpoints, "load", lambda name: name)
     monkeypatch.setattr(checkpoints, "imagenet_network", lambda name: f"imagenet {name}")
     assert models.classifier(world, source="real") == expected
-    monkeypatch.setitem(runtime._defaults, "data", "real")
+    monkeypatch.setitem(runtime.settings._defaults, "data", "real")
     assert models.classifier(world) == expected
 
 

@@ -261,8 +261,7 @@ def remote(tmp_path: Path) -> Path:
     """A repository that holds the course's package."""
     folder = tmp_path / "remote"
     (folder / "course_utils").mkdir(parents=True)
-    (folder / "course_utils" / "__init__.py").touch()
-    (folder / "course_utils" / "runtime.py").write_text("claim = print\ndef setup(): print('Ready')\n")
+    (folder / "course_utils" / "__init__.py").write_text("claim = print\ndef setup(): print('Ready')\n")
     git = ["git", "-c", "user.name=t", "-c", "user.email=t@t", "-C", str(folder)]
     for command in (["init", "-q"], ["add", "."], ["commit", "-q", "-m", "all"]):
         subprocess.run([*git, *command], check=True)

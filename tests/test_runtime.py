@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import io
+import re
 import sys
+import threading
+import time
+from collections.abc import Callable
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
-from course_utils import runtime
+import course_utils
+from course_utils import attacks, measure, runtime, visualize
+from course_utils.runtime import devices, running
+from course_utils.runtime import settings as chosen_settings
 
 
 @pytest.fixture
@@ -22,8 +30,8 @@ def net() -> nn.Sequential:
 @pytest.fixture(autouse=True)
 def same_settings(monkeypatch: pytest.MonkeyPatch):
     """Whatever a test chooses is chosen for that test only."""
-    monkeypatch.setattr(runtime, "_chosen", dict(runtime._chosen))
-    monkeypatch.setattr(runtime, "_defaults", dict(runtime._defaults))
+    monkeypatch.setattr(devices, "_chosen", dict(devices._chosen))
+    monkeypatch.setattr(chosen_settings, "_defaults", dict(chosen_settings._defaults))
 
 
 def pictures(n: int = 4) -> torch.Tensor:
@@ -39,16 +47,16 @@ def test_device_is_chosen_and_kept() -> None:
 
 
 def test_device_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    runtime._chosen.clear()
+    devices._chosen.clear()
     monkeypatch.setenv("COURSE_DEVICE", "meta")
     assert runtime.device().type == "meta"
-    runtime._chosen.clear()
+    devices._chosen.clear()
     monkeypatch.setenv("COURSE_DEVICE", "")
     assert runtime.device().type == ("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def test_data_profile_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    runtime._defaults.pop("data", None)
+    chosen_settings._defaults.pop("data", None)
     monkeypatch.delenv("COURSE_DATA", raising=False)
     assert runtime.data_profile() == "drawn"
     monkeypatch.setenv("COURSE_DATA", "real")
@@ -69,7 +77,7 @@ def test_setup_seeds_and_says_what_it_chose(capsys: pytest.CaptureFixture) -> No
     runtime.device("cpu")
     numbers = []
     for _ in range(2):
-        runtime.setup(data="drawn", seed=3)
+        course_utils.setup(data="drawn", seed=3)
         numbers.append(torch.rand(1))
     assert numbers[0] == numbers[1]
     assert capsys.readouterr().out.startswith("Ready: drawn pictures, seed 3, computing on CPU (")
@@ -77,28 +85,28 @@ def test_setup_seeds_and_says_what_it_chose(capsys: pytest.CaptureFixture) -> No
 
 def test_setup_without_a_profile_follows_the_environment_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COURSE_DATA", "")
-    runtime.setup(data="real")
+    course_utils.setup(data="real")
     assert runtime.data_profile() == "real"
-    runtime.setup()
+    course_utils.setup()
     assert runtime.data_profile() == "drawn"
 
 
 def test_setup_refuses_an_unknown_profile() -> None:
     with pytest.raises(ValueError, match="unknown data profile 'drwan'. Nearest: drawn"):
-        runtime.setup(data="drwan")
+        course_utils.setup(data="drwan")
 
 
 # ---------------------------------------------------------------- claims
 
 
 def test_claim_prints_one_line(capsys: pytest.CaptureFixture) -> None:
-    runtime.claim("one is one", torch.tensor(True))
+    course_utils.claim("one is one", torch.tensor(True))
     assert capsys.readouterr().out == "✓ one is one\n"
 
 
 def test_claim_fails_loudly() -> None:
     with pytest.raises(AssertionError, match="does not hold in this run: one is two"):
-        runtime.claim("one is two", 1 == 2)
+        course_utils.claim("one is two", 1 == 2)
 
 
 # ---------------------------------------------------------------- frozen, logits, predict
@@ -133,6 +141,73 @@ def test_frozen_restores_after_an_error(net: nn.Module) -> None:
     with pytest.raises(KeyError), runtime.frozen(net):
         raise KeyError
     assert trace(net) == before
+
+
+def test_frozen_blocks_may_be_nested_also_around_a_part(net: nn.Module) -> None:
+    before = trace(net)
+    with runtime.frozen(net[1]):
+        with runtime.frozen(net), runtime.frozen(net):
+            pass
+        assert not net[1].training and not net[1].weight.requires_grad, "the outer block still holds its part"
+        assert net.training and net[0].weight.requires_grad, "and nothing else"
+    assert trace(net) == before and not running._held
+
+
+def test_two_blocks_that_overlap_give_the_model_back_whole(net: nn.Module) -> None:
+    """The first that came leaves first, as two threads do: the model must not stay frozen, nor thaw too early."""
+    net[1].eval()
+    before = trace(net)
+    first, second = runtime.frozen(net), runtime.frozen(net)
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    assert not any(module.training for module in net.modules())
+    assert not any(parameter.requires_grad for parameter in net.parameters())
+    second.__exit__(None, None, None)
+    assert trace(net) == before and not running._held
+
+
+def test_many_threads_on_one_model_leave_it_as_it_was(net: nn.Module) -> None:
+    before, faults = trace(net), []
+    start = threading.Barrier(8)
+
+    def visit(number: int) -> None:
+        start.wait()
+        for turn in range(40):
+            with runtime.frozen(net if (turn + number) % 3 else net[1]):
+                if (turn + number) % 3 and (net.training or net[0].weight.requires_grad):
+                    faults.append((number, turn))
+                time.sleep(1e-5 * ((7 * number + turn) % 5))
+
+    threads = [threading.Thread(target=visit, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not faults and trace(net) == before and not running._held
+
+
+def test_frozen_leaves_inference_mode(net: nn.Module) -> None:
+    before, x = trace(net), pictures()
+    with runtime.frozen(net):
+        (expected,) = torch.autograd.grad(net(z := x.clone().requires_grad_()).sum(), z)
+    with torch.inference_mode():
+        made_inside = x.clone()
+        with runtime.frozen(net):
+            for given in (x, made_inside):
+                z = runtime.watched(given)
+                assert torch.equal(runtime.gradient(net(z.clone()), z), expected)
+        assert torch.is_inference_mode_enabled()
+    assert trace(net) == before
+
+
+def test_a_model_made_in_inference_mode_is_named_where_gradients_are_needed(net: nn.Module) -> None:
+    with torch.inference_mode():
+        made_inside = nn.Sequential(nn.Flatten(), nn.Linear(64, 3))
+    assert runtime.logits(made_inside, pictures()).shape == (4, 3)
+    assert all(parameter.requires_grad for parameter in made_inside.parameters())
+    with pytest.raises(ValueError, match="the model was made inside torch.inference_mode.*build or load it outside"):
+        runtime.check_batch(pictures(), None, made_inside)
 
 
 def test_logits_are_the_same_in_any_batch_size(net: nn.Module) -> None:
@@ -205,15 +280,79 @@ def test_labels_on_another_device_are_named() -> None:
     assert runtime.check_labels(y, 2, 3, where=y.device) is y
 
 
-def test_settle_takes_the_prediction_or_the_labels() -> None:
+def test_labels_or_prediction_takes_the_prediction_or_the_labels() -> None:
     scores, y = torch.tensor([[0.0, 2.0, 1.0], [3.0, 2.0, 1.0]], requires_grad=True), torch.tensor([2, 2])
-    assert runtime.settle(None, scores).tolist() == [1, 0] and runtime.settle(y, scores) is y
+    assert runtime.labels_or_prediction(None, scores).tolist() == [1, 0] and runtime.labels_or_prediction(y, scores) is y
     with pytest.raises(ValueError, match="y holds labels from 0 to 3; the model has 3 classes"):
-        runtime.settle(torch.tensor([0, 3]), scores)
+        runtime.labels_or_prediction(torch.tensor([0, 3]), scores)
     with pytest.raises(ValueError, match=r"the model gives shape \[2, 3, 1\]; class scores \[N, classes\] are expected"):
-        runtime.settle(y, scores[:, :, None])
-    with pytest.raises(ValueError, match=r"the model gives a dict; class scores \[N, classes\] are expected"):
-        runtime.settle(None, {"logits": torch.zeros(2, 3)})  # type: ignore[arg-type]
+        runtime.labels_or_prediction(y, scores[:, :, None])
+    with pytest.raises(ValueError, match=r"the model gives a dict; class scores .* Wrap the model in one whose forward"):
+        runtime.labels_or_prediction(None, {"logits": torch.zeros(2, 3)})  # type: ignore[arg-type]
+
+
+class Gives(nn.Module):
+    """A model whose forward returns what it was told."""
+
+    def __init__(self, form: Callable[[torch.Tensor], object]) -> None:
+        super().__init__()
+        self.form, self.linear = form, nn.Linear(64, 3)
+
+    def forward(self, x: torch.Tensor) -> object:
+        return self.form(self.linear(x.flatten(1)))
+
+
+WHAT_MODELS_GIVE = [
+    (lambda s: {"logits": s}, "the model gives a dict; .* Wrap the model"),
+    (lambda s: (s, s), "the model gives a tuple; .* Wrap the model"),
+    (lambda s: s[:, None], r"the model gives shape \[4, 1, 3\]"),
+    (lambda s: s[:, :, None, None], r"the model gives shape \[4, 3, 1, 1\]"),
+    (lambda s: s[0], r"the model gives shape \[3\]"),
+    (lambda s: s[:2], "the model gives 2 rows of scores for 4 pictures"),
+    (lambda s: None, "the model gives a NoneType"),
+]
+
+
+@pytest.mark.parametrize("form, words", WHAT_MODELS_GIVE)
+def test_a_model_that_gives_no_scores_is_named_by_every_method(form: Callable, words: str) -> None:
+    model, x, y = Gives(form), pictures(), torch.tensor([0, 1, 2, 0])
+    for method in (
+        runtime.logits, runtime.predict, visualize.saliency, visualize.occlusion,
+        lambda model, x: visualize.saliency(model, x, y),
+        lambda model, x: visualize.integrated_gradients(model, x, y, steps=1),
+        lambda model, x: visualize.deletion_curve(model, x, x[:, 0], y),
+        lambda model, x: attacks.fgsm(model, x, y, eps=0.1),
+        lambda model, x: attacks.fgv(model, x, eps=0.1),
+        lambda model, x: measure.accuracy(model, x, y),
+    ):  # fmt: skip
+        options = {"window": 3, "stride": 2} if method is visualize.occlusion else {}
+        with pytest.raises(ValueError, match=words):
+            method(model, x, **options)
+
+
+def test_labels_are_checked_at_the_border_and_taken_once(net: nn.Module) -> None:
+    x, y, scores = pictures(), torch.tensor([0, 1, 2, 2]), torch.eye(4)[:, :3] + torch.arange(3.0)
+    given = runtime.check_batch(x, y, net)
+    assert given(scores).tolist() == y.tolist() and given[torch.tensor([3, 0])](scores[:2]).tolist() == [2, 0]
+    own = runtime.check_batch(x, None, net)
+    with pytest.raises(ValueError, match="the labels are not known yet"):
+        own[torch.tensor([0])]
+    assert own(scores).tolist() == own(-scores).tolist() == scores.argmax(1).tolist(), "the first scores decide"
+    with pytest.raises(ValueError, match="y holds labels from 0 to 2; the model has 2 classes"):
+        given(scores[:, :2])
+    large = torch.tensor([0, 1, 2, 16_777_217])  # a class number that float32 cannot hold is still far too large
+    with pytest.raises(ValueError, match="the model has 3 classes"):
+        runtime.check_batch(x, large, net)(scores)
+
+
+@pytest.mark.parametrize("value", [2.5, 2.0, "2", None, 0, -1, True, torch.tensor(2)])
+def test_what_is_no_count_is_refused(value: object) -> None:
+    with pytest.raises(ValueError, match=re.escape(f"steps is {value!r}; a whole number of at least 1 is expected")):
+        runtime.check_count(value, "steps")  # type: ignore[arg-type]
+
+
+def test_counts_come_back_as_int() -> None:
+    assert runtime.check_count(np.int64(3), "steps") == 3 and runtime.check_count(0, "drop", least=0) == 0
 
 
 def test_gradient_needs_a_value_that_has_one() -> None:

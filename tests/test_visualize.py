@@ -316,6 +316,42 @@ def test_deleting_what_a_model_uses_hurts_more_than_deleting_the_rest() -> None:
     assert first[1] < first[0] and torch.allclose(last[:8], last[0].expand(8)) and first.mean() < last.mean()
 
 
+def test_deletion_refuses_a_map_with_nan(x: Tensor) -> None:
+    order = x.sum(1)
+    order[1, 2, 3] = torch.nan
+    with pytest.raises(ValueError, match="order_map holds NaN; without a number a pixel has no place in the order"):
+        deletion_curve(small(), x, order)
+
+
+@pytest.mark.parametrize("method, option", [(smooth_grad, "samples"), (integrated_gradients, "steps"), (deletion_curve, "steps")])
+@pytest.mark.parametrize("value", [2.5, 3.0, 0, "3"])
+def test_fractional_counts_are_refused(method: Callable, option: str, value: object, x: Tensor) -> None:
+    given = (x, x.sum(1)) if method is deletion_curve else (x,)
+    with pytest.raises(ValueError, match=f"{option} is {value!r}; a whole number of at least 1 is expected"):
+        method(small(), *given, **{option: value})
+
+
+@pytest.mark.parametrize("name", ["saliency", "smooth_grad", "integrated_gradients", "deletion_curve"])
+def test_inside_inference_mode_maps_are_the_same(name: str, x: Tensor) -> None:
+    model = small()
+    expected = MAPS[name](model, x)
+    with torch.inference_mode():
+        assert torch.equal(MAPS[name](model, x), expected)
+        assert torch.equal(MAPS[name](model, x.clone()), expected), "also pictures that were made inside"
+
+
+def test_gradient_maps_read_from_the_device_once(x: Tensor, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Checked at the border; the batches of noisy copies are not checked again."""
+    model, y, reads = small(), torch.tensor([0, 1, 2]), []
+    for way in ("item", "tolist", "__bool__", "__int__", "__float__", "__index__"):
+        real = getattr(Tensor, way)
+        monkeypatch.setattr(Tensor, way, lambda tensor, *a, way=way, real=real: reads.append(way) or real(tensor, *a))
+    for name in ("saliency", "smooth_grad", "integrated_gradients"):
+        reads.clear()
+        MAPS[name](model, x, y)
+        assert reads == ["tolist"], name
+
+
 def test_deletion_refuses_a_map_that_does_not_fit(x: Tensor) -> None:
     with pytest.raises(ValueError, match=r"order_map has shape \[3, 5, 4\]; one value a pixel is expected: \[3, 20, 16\]"):
         deletion_curve(small(), x, torch.rand(3, 5, 4))

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from ..runtime import check_positive
-from .common import attacking, input_gradient
+from .common import attacking, input_gradient, within
 
 
 def fgsm(model: nn.Module, x: Tensor, y: Tensor | None = None, *, eps: float, targeted: bool = False) -> Tensor:
@@ -21,7 +21,7 @@ def fgsm(model: nn.Module, x: Tensor, y: Tensor | None = None, *, eps: float, ta
     with attacking(model, x, y, targeted=targeted) as (x, y):
         gradient = input_gradient(model, x, y)
         step = -eps if targeted else eps
-        return (x + step * gradient.sign()).clamp(0, 1)
+        return within(x + step * gradient.sign(), x, eps)
 
 
 def fgv(model: nn.Module, x: Tensor, y: Tensor | None = None, *, eps: float, targeted: bool = False) -> Tensor:
@@ -39,4 +39,4 @@ def fgv(model: nn.Module, x: Tensor, y: Tensor | None = None, *, eps: float, tar
         tiny = torch.finfo(x.dtype).tiny  # where the loss is flat there is no direction, and no step
         largest = gradient.abs().flatten(1).amax(1).clamp_min(tiny)
         step = -eps if targeted else eps
-        return (x + step * (gradient / largest[:, None, None, None])).clamp(0, 1)
+        return within(x + step * (gradient / largest[:, None, None, None]), x, eps)

@@ -6,11 +6,13 @@ import torch
 from torch import Tensor
 
 from ..runtime import check_pictures, check_positive, generator as seeded
+from .common import within
 
 
 def random_sign(x: Tensor, *, eps: float, generator: torch.Generator | None = None) -> Tensor:
     """Every pixel moves by eps, up or down by the toss of a coin, clipped to [0, 1]: FGSM's size without its aim."""
     check_positive(eps, "eps")
     check_pictures(x)
+    x = x.detach()
     coins = torch.randint(0, 2, x.shape, generator=generator or seeded())
-    return (x.detach() + eps * (2 * coins - 1).to(x)).clamp(0, 1)
+    return within(x + eps * (2 * coins - 1).to(x), x, eps)

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..layers import Local
-from ..runtime import check_colour, check_pictures, logits, pick, settle
+from ..runtime import check_colour, check_pictures, labels_or_prediction, logits, pick
 
 
 def _pair(value: int | tuple[int, int], name: str, limits: tuple[int, int]) -> tuple[int, int]:
@@ -63,7 +63,7 @@ def occlusion(
     """
     pick("score", score, ("logit", "probability"))
     base = logits(model, check_pictures(x, model))
-    y = settle(y, base)
+    y = labels_or_prediction(y, base)
     covered = occlusion_logits(model, x, window=window, stride=stride, fill=fill, batch_size=batch_size, local=local)
     if score == "probability":
         base, covered = base.softmax(-1), covered.softmax(-1)

@@ -7,17 +7,17 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from ..runtime import check_pictures, check_positive, frozen, gradient
+from ..runtime import Labels, check_batch, check_count, check_positive, frozen, gradient
 from ..runtime import generator as seeded
-from ..runtime import logits, settle
+from ..runtime import labels_or_prediction, logits, watched
 
 
-def score_gradient(model: nn.Module, x: Tensor, y: Tensor | None = None) -> Tensor:
+def score_gradient(model: nn.Module, x: Tensor, y: Tensor | Labels | None = None) -> Tensor:
     """d S_y(x) / d x, [N, C, H, W], of the unnormalized score S_y (before the softmax)."""
     with frozen(model):
-        x = x.detach().requires_grad_()
+        x = watched(x)
         scores = model(x.clone())  # a copy, which a first step that works in place may change
-        y = settle(y, scores)
+        y = labels_or_prediction(y, scores)
         return gradient(scores.gather(1, y[:, None]), x)
 
 
@@ -26,7 +26,7 @@ def saliency(model: nn.Module, x: Tensor, y: Tensor | None = None) -> Tensor:
 
     S_y is the score of class `y` before the softmax; `y` None means the model's own prediction.
     """
-    return score_gradient(model, check_pictures(x, model), y).abs().amax(1)
+    return score_gradient(model, x, check_batch(x, y, model)).abs().amax(1)
 
 
 def smooth_grad(
@@ -38,10 +38,12 @@ def smooth_grad(
     The noise is normal with deviation `noise` * (max - min) of each picture's pixels, and is not clipped. All pictures
     get the same `samples` draws, so that a batch gives what its pictures give one at a time.
     """
-    check_pictures(x, model), check_positive(noise, "noise"), check_positive(samples, "samples", zero=False)
+    labels = check_batch(x, y, model)
+    check_positive(noise, "noise")
+    check_count(samples, "samples")
     draws = torch.randn((samples, *x.shape[1:]), generator=generator or seeded()).to(x)
     width = noise * (x.amax((1, 2, 3), keepdim=True) - x.amin((1, 2, 3), keepdim=True))
-    mean = _mean_gradient(model, x, y, samples, lambda i, k: x[i] + width[i] * draws[k], batch_size)
+    mean = _mean_gradient(model, x, labels, samples, lambda i, k: x[i] + width[i] * draws[k], batch_size)
     return mean.abs().amax(1)
 
 
@@ -55,7 +57,8 @@ def integrated_gradients(
     pieces and the gradient taken in the middle of each. Completeness: the attribution of a picture sums to
     S_y(x) - S_y(b), the better the more steps.
     """
-    check_pictures(x, model), check_positive(steps, "steps", zero=False)
+    labels = check_batch(x, y, model)
+    check_count(steps, "steps")
     x = x.detach()
     start = torch.as_tensor(0.0 if baseline is None else baseline).to(x)
     if start.dim() > x.dim() or any(a not in (1, b) for a, b in zip(start.shape[::-1], x.shape[::-1])):
@@ -64,16 +67,17 @@ def integrated_gradients(
         )
     start = start.expand_as(x)
     share = ((torch.arange(steps) + 0.5) / steps).to(x)[:, None, None, None]
-    mean = _mean_gradient(model, x, y, steps, lambda i, k: start[i] + share[k] * (x[i] - start[i]), batch_size)
+    mean = _mean_gradient(model, x, labels, steps, lambda i, k: start[i] + share[k] * (x[i] - start[i]), batch_size)
     return (x - start) * mean
 
 
 def _mean_gradient(
-    model: nn.Module, x: Tensor, y: Tensor | None, samples: int, picture: Callable[[Tensor, Tensor], Tensor],
-    batch_size: int,
-) -> Tensor:  # fmt: skip
+    model: nn.Module, x: Tensor, y: Labels, samples: int, picture: Callable[[Tensor, Tensor], Tensor], batch_size: int
+) -> Tensor:
     """Mean over k of the score's gradient at picture(i, k), for each i; all (i, k) run in batches of `batch_size`."""
-    y = settle(y, logits(model, x))
+    check_count(batch_size, "batch_size")
+    if y.y is None:
+        y(logits(model, x))  # the class that is predicted for the picture itself, not for its changed copies
     mean = torch.zeros_like(x)
     for part in torch.arange(len(x) * samples, device=x.device).split(batch_size):
         i, k = part // samples, part % samples

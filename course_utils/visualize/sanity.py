@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ..layers import resolve
-from ..runtime import check_colour, check_pictures, check_positive, logits, model_device, settle
+from ..runtime import check_colour, check_count, check_pictures, labels_or_prediction, logits, model_device
 
 
 def deletion_curve(
@@ -22,12 +22,15 @@ def deletion_curve(
     the picture itself, the last one is all `fill`. A map that finds what the network uses gives a curve that falls faster
     than for pixels in random order (Petsiuk et al. 2018). `y` None means the model's own prediction.
     """
-    check_pictures(x, model), check_positive(steps, "steps", zero=False)
+    check_pictures(x, model)
+    check_count(steps, "steps")
     if order_map.shape != (len(x), *x.shape[2:]):
         raise ValueError(
             f"order_map has shape {list(order_map.shape)}; one value a pixel is expected: {[len(x), *x.shape[2:]]}."
         )
-    y = settle(y, logits(model, x))
+    if order_map.isnan().any():
+        raise ValueError("order_map holds NaN; without a number a pixel has no place in the order.")
+    y = labels_or_prediction(y, logits(model, x))
     rank = order_map.to(x.device).flatten(1).argsort(dim=1, descending=True, stable=True).argsort(1).view(len(x), 1, *x.shape[2:])
     colour = check_colour(fill, x)
     curve = []

@@ -1,0 +1,30 @@
+"""What every chapter begins with and leans on: `setup()` in its first cell, `claim(...)` after every fact it states."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from . import data as worlds
+from . import runtime, show
+
+
+def setup(world: str | None = None, data: str | None = None, seed: int = 0) -> None:
+    """The last line of every chapter's set-up cell: choose the data profile, seed, style the figures.
+
+    `data` is "drawn" (pictures that the course draws itself), "real" (fetched data sets), or None
+    (what the environment variable COURSE_DATA says, else "drawn"). With `world` and `data="real"`
+    that world's files are fetched now; otherwise they are fetched when first loaded.
+    """
+    profile = runtime.choose_profile(data)
+    runtime.seed_everything(seed)
+    show.style()
+    if world is not None and profile == "real":
+        worlds.fetch(world)
+    print(f"Ready: {profile} pictures, seed {seed}, computing on {runtime.describe_device()}.")
+
+
+def claim(text: str, condition: bool | Tensor) -> None:
+    """State a fact and verify it: prints one stable line, or fails loudly when the fact does not hold."""
+    if not bool(condition):
+        raise AssertionError(f"This claim does not hold in this run: {text}")
+    print(f"✓ {text}")

@@ -1,0 +1,18 @@
+"""The ground everything stands on: device, seeds, input checks, and running a model without leaving a trace."""
+
+from ..places import course_folder
+from .checks import (
+    Labels, check_batch, check_colour, check_count, check_labels, check_pictures, check_positive, check_scores,
+    labels_or_prediction, own, pick,
+)  # fmt: skip
+from .devices import describe_device, device, model_device, model_tensor
+from .progress_bar import progress
+from .running import frozen, gradient, logits, predict, watched
+from .settings import choose_profile, data_profile, generator, seed_everything
+
+__all__ = [
+    "Labels", "check_batch", "check_colour", "check_count", "check_labels", "check_pictures", "check_positive",
+    "check_scores", "choose_profile", "course_folder", "data_profile", "describe_device", "device", "frozen", "generator",
+    "gradient", "labels_or_prediction", "logits", "model_device", "model_tensor", "own", "pick", "predict", "progress",
+    "seed_everything", "watched",
+]  # fmt: skip
