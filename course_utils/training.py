@@ -55,8 +55,8 @@ def train(
     """
     if len(x) == 0 or len(x) != len(y):
         raise ValueError(f"x holds {len(x)} pictures and y {len(y)} labels; as many of each, and at least one, are expected.")
-    if epochs < 1:
-        raise ValueError(f"epochs is {epochs}; at least 1 is expected.")
+    runtime.check_count(epochs, "epochs")
+    runtime.check_count(batch_size, "batch_size")
     where = runtime.model_device(model) or runtime.device()
     chance = runtime.generator(seed)
     rule = runtime.pick("optimizer", optimizer, ("sgd", "adam"))

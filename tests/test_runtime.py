@@ -291,6 +291,16 @@ def test_labels_or_prediction_takes_the_prediction_or_the_labels() -> None:
         runtime.labels_or_prediction(None, {"logits": torch.zeros(2, 3)})  # type: ignore[arg-type]
 
 
+def test_a_function_is_no_model(net: nn.Module) -> None:
+    words = "model is a function; a torch.nn.Module is expected. Put a function into a module's forward"
+    with pytest.raises(ValueError, match=words), runtime.frozen(lambda x: x):  # type: ignore[arg-type]
+        pass
+    with pytest.raises(ValueError, match=words):
+        attacks.fgsm(lambda x: net(x), pictures(), eps=0.1)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="batch_size is 0; a whole number of at least 1"):
+        runtime.logits(net, pictures(), batch_size=0)
+
+
 class Gives(nn.Module):
     """A model whose forward returns what it was told."""
 

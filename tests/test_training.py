@@ -189,8 +189,10 @@ def test_folding_batch_norm_gives_the_same_outputs(build: Callable[[], nn.Sequen
     assert len(pairs) == sum(isinstance(layer, nn.Conv2d) for layer in plain)
     assert all(isinstance(norm, nn.BatchNorm2d) and norm.num_features == conv.out_channels for conv, norm in pairs)
     for _, norm in pairs:
-        norm.running_mean.uniform_(-0.5, 0.5), norm.running_var.uniform_(0.5, 2)
-        nn.init.uniform_(norm.weight, 0.5, 2), nn.init.uniform_(norm.bias, -0.5, 0.5)
+        norm.running_mean.uniform_(-0.5, 0.5)
+        norm.running_var.uniform_(0.5, 2)
+        nn.init.uniform_(norm.weight, 0.5, 2)
+        nn.init.uniform_(norm.bias, -0.5, 0.5)
     before, x = copy.deepcopy(model.state_dict()), torch.rand(3, 3, 48, 48)
     fresh = build().eval()
     training.fold_batch_norm(model.train(), fresh)

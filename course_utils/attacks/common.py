@@ -27,7 +27,7 @@ def attacking(model: nn.Module, x: Tensor, y: Tensor | None, *, targeted: bool =
     if targeted and y is None:
         raise ValueError("targeted=True needs y, the classes that the pictures shall be taken for.")
     with runtime.frozen(model):
-        yield runtime.own(x), labels
+        yield runtime.detached(x), labels
 
 
 def input_gradient(

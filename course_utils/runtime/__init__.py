@@ -2,8 +2,8 @@
 
 from ..places import course_folder
 from .checks import (
-    Labels, check_batch, check_colour, check_count, check_labels, check_pictures, check_positive, check_scores,
-    labels_or_prediction, own, pick,
+    Labels, check_batch, check_colour, check_count, check_labels, check_model, check_pictures, check_positive,
+    check_scores, detached, labels_or_prediction, pick,
 )  # fmt: skip
 from .devices import describe_device, device, model_device, model_tensor
 from .progress_bar import progress
@@ -11,8 +11,9 @@ from .running import frozen, gradient, logits, predict, watched
 from .settings import choose_profile, data_profile, generator, seed_everything
 
 __all__ = [
-    "Labels", "check_batch", "check_colour", "check_count", "check_labels", "check_pictures", "check_positive",
-    "check_scores", "choose_profile", "course_folder", "data_profile", "describe_device", "device", "frozen", "generator",
-    "gradient", "labels_or_prediction", "logits", "model_device", "model_tensor", "own", "pick", "predict", "progress",
+    "Labels", "check_batch", "check_colour", "check_count", "check_labels", "check_model", "check_pictures",
+    "check_positive", "check_scores", "choose_profile", "course_folder", "data_profile", "describe_device",
+    "detached", "device", "frozen", "generator",
+    "gradient", "labels_or_prediction", "logits", "model_device", "model_tensor", "pick", "predict", "progress",
     "seed_everything", "watched",
 ]  # fmt: skip

@@ -22,7 +22,14 @@ def pick(kind: str, name: str, known: Iterable[str]) -> str:
     raise ValueError(f"unknown {kind} {name!r}. {hint}")
 
 
-# ---------------------------------------------------------------- pictures and labels
+# ---------------------------------------------------------------- models, pictures and labels
+
+
+def check_model(model: nn.Module) -> nn.Module:
+    """Require a network: something with modes and parameters that can be frozen and given back."""
+    if not isinstance(model, nn.Module):
+        raise ValueError(f"model is a {type(model).__name__}; a torch.nn.Module is expected. Put a function into a module's forward.")
+    return model
 
 
 def _picture_form(x: Tensor, model: nn.Module | None, name: str) -> None:
@@ -38,7 +45,7 @@ def _picture_form(x: Tensor, model: nn.Module | None, name: str) -> None:
         raise ValueError(f"{name} is an empty batch, shape {list(x.shape)}; at least one picture is expected.")
     if not x.is_floating_point():
         raise ValueError(f"{name} holds {x.dtype}; floating point pixels in [0, 1] are expected. Divide bytes by 255.")
-    weight = model_tensor(model) if model is not None else None
+    weight = model_tensor(check_model(model)) if model is not None else None
     if weight is not None and weight.device != x.device:
         here, there = str(x.device), str(weight.device)
         raise ValueError(f"{name} is on {here} but the model is on {there}; move one: {name}.to({there!r}).")
@@ -96,7 +103,7 @@ def check_scores(scores: Tensor, count: int) -> Tensor:
     return scores
 
 
-def own(tensor: Tensor) -> Tensor:
+def detached(tensor: Tensor) -> Tensor:
     """The tensor without its graph; a copy of it where it was made in inference mode, which gradients refuse."""
     return tensor.clone() if tensor.is_inference() else tensor.detach()
 
@@ -116,7 +123,7 @@ class Labels:
         if self.y is None:
             self.y = scores.detach().argmax(1)
         _label_range(self.low, self.high, scores.shape[1], "y")
-        return own(self.y)
+        return detached(self.y)
 
     def __getitem__(self, chosen: Tensor) -> Labels:
         """The labels of some of the pictures, which need no further check."""

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from .checks import check_scores, own
+from .checks import check_count, check_model, check_scores, detached
 
 
 class _Held(NamedTuple):
@@ -49,7 +49,7 @@ def frozen(model: nn.Module) -> Iterator[nn.Module]:
     touched. Blocks may be nested, and several threads may use one model. Inside `torch.inference_mode()` gradients
     work as well.
     """
-    modules = list(model.modules())
+    modules = list(check_model(model).modules())
     parameters = [p for p in model.parameters() if not p.is_inference()]  # those have no gradient, and refuse to be asked
     with _lock:
         for module in modules:
@@ -73,6 +73,7 @@ def frozen(model: nn.Module) -> Iterator[nn.Module]:
 
 def logits(model: nn.Module, x: Tensor, batch_size: int = 256) -> Tensor:
     """The model's class scores `[N, classes]` for pictures `[N, C, H, W]`, in batches, without gradients."""
+    check_count(batch_size, "batch_size")
     with frozen(model), torch.no_grad():  # the model may change its input in place: it gets a copy
         return torch.cat([check_scores(model(part.clone()), len(part)) for part in x.split(batch_size)])
 
@@ -84,7 +85,7 @@ def predict(model: nn.Module, x: Tensor, batch_size: int = 256) -> Tensor:
 
 def watched(x: Tensor) -> Tensor:
     """The pictures as a tensor of their own that gradients can be taken for."""
-    return own(x).requires_grad_()
+    return detached(x).requires_grad_()
 
 
 def gradient(value: Tensor, x: Tensor) -> Tensor:
