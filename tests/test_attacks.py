@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -374,6 +375,16 @@ def test_a_model_without_weights_takes_any_precision(attack: Callable) -> None:
     for dtype in (torch.float32, torch.float64):
         found = attack(Means(), some(dtype=dtype), torch.tensor([0, 1, 2]), eps=0.1)
         assert found.dtype == dtype and (found[0, 0] <= some(dtype=dtype)[0, 0]).all()
+
+
+@every_attack
+def test_several_threads_attack_one_model(attack: Callable) -> None:
+    model, batches = small().train(), [some(2, seed) for seed in range(24)]
+    before = trace(model)
+    expected = [attack(model, x, eps=0.1) for x in batches]
+    with ThreadPoolExecutor(6) as threads:
+        found = list(threads.map(lambda x: attack(model, x, eps=0.1), batches))
+    assert all(map(torch.equal, found, expected)) and trace(model) == before
 
 
 # ---------------------------------------------------------------- bad input
