@@ -1,1 +1,12 @@
-"""The exercises' checkers, one file a chapter: `chNN_name.py` registers them with `course_utils.exercises.register`."""
+"""The exercises' checkers, one file a chapter: `chNN_name.py` holds EXERCISES, a tuple of `checking.Exercise`.
+
+A file is imported when one of its exercises is first asked for, so that a broken one breaks its own chapter only.
+Therefore the names stand here too (tests/test_exercises.py compares them).
+"""
+
+# Checks file -> the names of its exercises. A name may come again in another chapter: see `exercises.find`.
+CHAPTERS: dict[str, tuple[str, ...]] = {
+    "ch00_start_here": ("largest_change",),
+    "ch04_saliency_occlusion": ("saliency", "occlusion_map", "integrated_gradients", "delete_top", "right_reasons"),
+    "ch09_fgsm": ("linear_step", "fgsm", "noise_of_size", "honest_success", "targeted_fgsm"),
+}
