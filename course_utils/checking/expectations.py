@@ -42,7 +42,7 @@ def expect_inside(got: Tensor) -> None:
 def rule_out(got: Tensor | float, *known: tuple[Tensor | float, str], rtol: float = 1e-5, atol: float = 1e-6) -> None:
     """Name the mistake when `got` equals one of the `known` wrong results, each given with its message."""
     for wrong, message in known:
-        a, b = plain(got), plain(wrong)
+        a, b = comparable(got), comparable(wrong)
         expect(a.shape != b.shape or not torch.allclose(a, b, rtol=rtol, atol=atol), message)
 
 
@@ -54,7 +54,7 @@ def expect_close(got: Any, want: Tensor | float, what: str = "the result", *, to
     kind = "a tensor" if isinstance(want, Tensor) else "a number"
     is_value = isinstance(got, (Tensor, int, float))
     expect(is_value, f"{what} is {type(got).__name__}; {kind} is expected. Does the function return it?")
-    a, b = plain(got), plain(want)
+    a, b = comparable(got), comparable(want)
     expect(a.shape == b.shape, f"{what} has shape {list(a.shape)}; {list(b.shape)} is expected.")
     expect(not a.isnan().any(), f"{what} holds NaN.")
     if not torch.allclose(a, b, rtol=tol, atol=tol):
@@ -75,6 +75,6 @@ def expect_trains(loss: Tensor, like: Tensor, model: nn.Module, why: str) -> Non
         expect(torch.allclose(slope, want, rtol=1e-3, atol=1e-4), f"the value is right but {why}")
 
 
-def plain(value: Tensor | float) -> Tensor:
+def comparable(value: Tensor | float) -> Tensor:
     """A value as it is compared: a tensor of double precision on the CPU, without a graph."""
     return torch.as_tensor(value).detach().cpu().double()

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from ..runtime import generator
 
 
-class Smooth(nn.Module):
+class SmoothNet(nn.Module):
     """A small smooth network with fixed weights: square pictures of `side` pixels."""
 
     def __init__(self, channels: int, side: int, classes: int) -> None:
@@ -24,8 +24,8 @@ class Smooth(nn.Module):
 
 
 def probe(channels: int = 1, side: int = 6, classes: int = 4, count: int = 8) -> tuple[nn.Module, Tensor, Tensor]:
-    """A `Smooth`, `count` pictures for it (some pixels at 0 or 1), and labels: its own choice for some of them only."""
-    model = Smooth(channels, side, classes).eval()
+    """A `SmoothNet`, `count` pictures for it (some pixels at 0 or 1), and labels: its own choice for some of them only."""
+    model = SmoothNet(channels, side, classes).eval()
     x = (1.4 * torch.rand(count, channels, side, side, generator=generator(1)) - 0.2).clamp(0, 1)
     with torch.no_grad():
         own = model(x).argmax(1)

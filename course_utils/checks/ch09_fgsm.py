@@ -114,7 +114,7 @@ def check_honest_success(f) -> None:
         (2 / 8, "you divide by all pictures; divide by those that the model had right before the attack."),
         (3 / 5, "you count the pictures that survive; count those that are now wrong."),
     )  # fmt: skip
-    expect_close(value, 2 / 5, why=f"2 of the 5 pictures that were right are now wrong: 0.4 is expected, not {value:.3f}.")
+    expect_close(value, 2 / 5, tol=1e-6, why=f"2 of the 5 pictures that were right are now wrong: 0.4 is expected, not {value:.3f}.")
 
 
 EXERCISES = (
