@@ -106,6 +106,11 @@ def test_every_checks_file_is_listed() -> None:
     assert {file.removeprefix("ch") for file in found} <= set(chapters), "a checks file is named as its notebook"
 
 
+@pytest.mark.parametrize("kind", ["wrong", "right"])
+def test_every_chapter_has_its_file_of_answers(kind: str) -> None:
+    assert sorted(path.stem for path in (ROOT / "tests" / kind).glob("*.py")) == list(checks.CHAPTERS)
+
+
 @each_chapter
 def test_listed_names_are_those_of_the_file(file: str) -> None:
     names = tuple(one.name for one in importlib.import_module(f"course_utils.checks.{file}").EXERCISES)

@@ -79,10 +79,11 @@ def check_targeted_fgsm(f) -> None:
 
 
 def check_noise_of_size(f) -> None:
+    x, eps = torch.full((64, 3, 8, 8), 0.5), 0.07
+
     def draw(x: Tensor, seed: int) -> Tensor:
         return returned(call(f, x=x, eps=eps, generator=seeded(seed)), x, "the batch of noisy pictures")
 
-    x, eps = torch.full((64, 3, 8, 8), 0.5), 0.07
     answer = draw(x, seed=3)
     expect(torch.equal(answer, draw(x, seed=3)), "the same generator state gave two results: draw from `generator`.")
     size, up = (answer - x).abs(), (answer > x).float()
