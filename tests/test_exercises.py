@@ -170,11 +170,13 @@ import sys
 loaded = lambda: [name.split(".")[-1] for name in sys.modules if name.startswith("course_utils.checks.")]
 from course_utils.exercises import check, hint, source
 print("at first", *loaded())
+print("library", *(name for name in ("attacks", "training", "visualize") if f"course_utils.{{name}}" in sys.modules))
 for name in {names}:
     check(name, None)
     print("then", *loaded())
 """
     ran = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert "library\n" in ran.stdout, "importing the exercises imports no more than they need"
     seen = [line.split() for line in ran.stdout.splitlines() if line.startswith(("at first", "then"))]
     files = list(checks.CHAPTERS)
     assert seen == [["at", "first"], *(["then", *files[: count + 1]] for count in range(len(files)))]
