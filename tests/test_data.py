@@ -14,7 +14,6 @@ import pickle
 import struct
 import tarfile
 import threading
-import types
 import urllib.error
 import urllib.request
 import zipfile
@@ -26,7 +25,7 @@ from PIL import Image
 from torchvision import datasets
 
 from course_utils import data, runtime
-from course_utils.data import catalogue, downloads, real
+from course_utils.data import albums, catalogue, downloads, real, unpacking, worlds
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "datasets"
 REAL = Path(os.environ.get("COURSE_DATA_DIR", SHARED))
@@ -57,13 +56,10 @@ def own_folder(tmp_path, monkeypatch):
 def artist(monkeypatch):
     """A stand-in for a drawing module: pictures of noise, which use as much randomness as they are large."""
 
-    def draw(y, generator):
-        return torch.rand(len(y), 1, 28, 28, generator=generator)
+    def draw(y, size, generator):
+        return worlds.Drawn(torch.rand(len(y), 1, size, size, generator=generator), y)
 
-    monkeypatch.setattr(data, "_artist", lambda world: types.SimpleNamespace(draw=draw, NAMES=tuple("0123456789")))
-    data._chunk.cache_clear()
-    yield
-    data._chunk.cache_clear()
+    monkeypatch.setitem(data.WORLDS, "digits", data.WORLDS["digits"]._replace(draw=draw))
 
 
 def test_fewer_drawn_pictures_are_the_beginning_of_more(artist):
@@ -96,10 +92,10 @@ def test_editing_what_load_gave_changes_nothing_else(artist):
 
 
 @pytest.mark.parametrize(
-    "world, channels, size", [("digits", 1, 28), ("signs", 3, 48), ("objects", 3, 32), ("photos", 3, 128)]
+    "world, channels, size", [("digits", 1, 28), ("signs", 3, 48), ("objects", 3, 32), ("photos", 3, None)]
 )
 def test_each_drawn_world(world, channels, size):
-    pictures = data.load(world, "test", 12, source="drawn")
+    pictures, size = data.load(world, "test", 12, source="drawn"), size or data.WORLDS[world].drawn_size
     assert pictures.source == "drawn" and pictures.x.shape == (12, channels, size, size) and pictures.y.shape == (12,)
     runtime.check_pictures(pictures.x)
     runtime.check_labels(pictures.y, 12, len(pictures.names))
@@ -269,8 +265,8 @@ def test_unpacking_that_fails_leaves_the_old_files(tmp_path):
     (tmp_path / "pictures" / "old").write_text("old")
     with zipfile.ZipFile(tmp_path / "p.zip", "w") as archive:
         archive.writestr("other/new", "new")
-    with pytest.raises(FileNotFoundError):
-        downloads.unpack(tmp_path / "p.zip", ["other/new", "pictures"])
+    with pytest.raises(downloads.FetchError, match="it does not hold pictures"):
+        unpacking.unpack(tmp_path / "p.zip", ["other/new", "pictures"])
     assert (tmp_path / "pictures" / "old").exists() and not list(tmp_path.glob(".unpacking*"))
 
 
@@ -296,7 +292,6 @@ def mnist(server, monkeypatch):
     monkeypatch.setattr(datasets.MNIST, "resources", resources)
     monkeypatch.setattr(datasets.MNIST, "mirrors", [server.address + "gone/", server.address])
     monkeypatch.setattr(catalogue, "MNIST_MD5", sums)
-    data._real.cache_clear()
     return server
 
 
@@ -356,7 +351,7 @@ def test_stopped_while_unpacking(mnist, tmp_path, monkeypatch):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(downloads, "extract_archive", stopped)
+        patch.setattr(unpacking, "extract_archive", stopped)
         data.fetch("mnist")
     assert [p.name for p in (tmp_path / "data" / "MNIST" / "raw").iterdir()] == ["train-images-idx3-ubyte.gz"]
     data.fetch("mnist")
@@ -443,7 +438,6 @@ def gtsrb(server, monkeypatch):
     entries = [(name, md5(content), holds[name]) for name, content in server.files.items()]
     monkeypatch.setattr(catalogue, "GTSRB_URL", server.address)
     monkeypatch.setattr(catalogue, "GTSRB_FILES", {"test": entries})
-    data._real.cache_clear()
     return server
 
 
@@ -620,7 +614,6 @@ def test_damaged_zip_is_named_and_the_folder_beside_is_taken(tmp_path, damage):
     archive.write_bytes(damage(archive.read_bytes()))
     (tmp_path / "home").mkdir()
     (tmp_path / "data" / "imagenet-photos").rename(tmp_path / "home" / "imagenet-photos")
-    data._real.cache_clear()
     with pytest.warns(UserWarning, match=r"Damaged: .*imagenet-photos\.zip"):
         photos = data.load("photos", "test", source="real")
     assert photos.source == "imagenet" and photos.y.tolist() == [1]
@@ -628,15 +621,15 @@ def test_damaged_zip_is_named_and_the_folder_beside_is_taken(tmp_path, damage):
 
 def test_read_only_folders_are_left_alone(tmp_path):
     (tmp_path / "data").mkdir()
-    assert downloads.downloads() == tmp_path / "data"
+    assert downloads.writable_root("x") == tmp_path / "data"
     (tmp_path / "data").chmod(0o555)
-    assert downloads.downloads() == tmp_path / "home"
+    assert downloads.writable_root("x") == tmp_path / "home"
 
 
-def test_every_beginning_of_spread_has_the_shares_of_the_classes():
+def test_every_beginning_of_the_balanced_order_has_the_shares_of_the_classes():
     labels = torch.tensor([0] * 600 + [1] * 300 + [2] * 100)
-    order = real.spread(labels)
-    assert order.sort().values.equal(torch.arange(1000)) and order.equal(real.spread(labels))
+    order = albums.balanced_order(labels)
+    assert order.sort().values.equal(torch.arange(1000)) and order.equal(albums.balanced_order(labels))
     for n in (10, 50, 500):
         assert (labels[order[:n]].bincount(minlength=3) / n - torch.tensor([0.6, 0.3, 0.1])).abs().max() <= 1 / n + 0.02
 

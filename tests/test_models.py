@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 import torch
 from torch import Tensor, nn
+from torchvision.models import list_models
 
 from course_utils import data, models, runtime
+from course_utils.data.downloads import FetchError
 from course_utils.measure import accuracy
 from course_utils.models import AENet10, AllConv, Autoencoder, DenseNet10, LeNet, NiN, Normalized, SceneNet, SignNet, SmallVGG
 from course_utils.models import checkpoints
@@ -343,9 +345,9 @@ def test_classifier_follows_the_profile(world: str, expected: str, monkeypatch: 
 
 
 def test_every_world_has_its_network_in_both_profiles() -> None:
-    for world, kinds_ in checkpoints.PICTURES.items():
-        for pictures in kinds_.values():
-            assert pictures == "imagenet" or f"{checkpoints.USUAL[world]}-{pictures}" in NAMES
+    for row in data.WORLDS.values():
+        assert f"{row.network}-{row.drawn_suffix}" in NAMES
+        assert f"{row.network}-{row.real_suffix}" in NAMES if row.real_suffix else row.pretrained in list_models()
 
 
 @pytest.mark.parametrize(
@@ -368,8 +370,13 @@ def test_imagenet_weights_without_a_network_say_how_to_go_on(monkeypatch: pytest
         raise OSError("no network")
 
     monkeypatch.setattr(vision, "get_model", offline)
-    with pytest.raises(ConnectionError, match=r'squeezenet1_0 could not be fetched \(no network\).\nGo on with drawn pictures: setup\(data="drawn"\)'):
+    with pytest.raises(FetchError) as error:
         models.classifier("photos", source="real")
+    assert str(error.value).split("\n") == [
+        "the ImageNet weights of squeezenet1_0 could not be fetched or read: no network",
+        'To go on with drawn pictures: setup(data="drawn"), with COURSE_DATA unset; '
+        "or by hand: put the file into $TORCH_HOME/hub/checkpoints.",
+    ]
 
 
 def test_imagenet_network_is_normalized_inside(monkeypatch: pytest.MonkeyPatch) -> None:

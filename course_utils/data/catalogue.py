@@ -1,4 +1,4 @@
-"""The real data sets: their class names, and what to fetch from where. Tables only; `real` reads, `downloads` fetches."""
+"""The real data sets: their class names, and what to fetch from where. Tables only; `sets` reads, `downloads` fetches."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from torchvision import datasets
+from torchvision.models import SqueezeNet1_0_Weights
 
 DIGIT_NAMES = tuple("0123456789")
 CIFAR10_NAMES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
@@ -43,17 +44,6 @@ GTSRB_FILES = {  # archive, checksum, what it unpacks to
 IMAGENETTE_URL = "https://s3.amazonaws.com/fast-ai-imageclas/imagenette2-320.tgz"
 IMAGENETTE_MD5 = "3df6f0d01a2c9592104656642f5e78a3"
 
-FOLDERS = {  # other names under which a data set is found, as a folder or a zip of pictures
-    "gtsrb": ("gtsrb48",),
-    "cifar10": ("cifar10-jpeg",),
-    "imagenet": ("imagenet-photos",),
-    "imagenette": ("imagenette2", "imagenette2-160"),
-}
-WORLD = {  # data set -> its world; a world's first data set is its usual one
-    "mnist": "digits", "gtsrb": "signs", "cifar10": "objects", "svhn": "objects",
-    "imagenet": "photos", "imagenette": "photos",
-}  # fmt: skip
-
 
 class Archive(NamedTuple):
     """A file to fetch: its mirrors, its place below a root, its checksum, and what it unpacks to (name -> checksum)."""
@@ -69,36 +59,40 @@ class Archive(NamedTuple):
         return {path.parent / name: md5 for name, md5 in self.gives.items()} or {path: self.md5}
 
 
-def archives(name: str, split: str) -> list[Archive]:
-    """What to fetch for one split of a data set; nothing for one that cannot be fetched."""
-    if name == "mnist":
-        mirrors = datasets.MNIST.mirrors
-        return [  # torchvision wants all four files there for either split
-            Archive(tuple(m + file for m in mirrors), f"MNIST/raw/{file}", md5, {file[:-3]: MNIST_MD5[file[:-3]]})
-            for file, md5 in datasets.MNIST.resources
-        ]
-    if name == "gtsrb":
-        return [Archive((GTSRB_URL + file,), f"gtsrb/{file}", md5, {to: None}) for file, md5, to in GTSRB_FILES[split]]
-    if name == "cifar10":
-        cifar = datasets.CIFAR10
-        files = (*cifar.train_list, *cifar.test_list, (cifar.meta["filename"], cifar.meta["md5"]))
-        return [Archive((cifar.url,), cifar.filename, cifar.tgz_md5, {f"{cifar.base_folder}/{f}": md5 for f, md5 in files})]
-    if name == "svhn":
-        url, file, md5 = datasets.SVHN.split_list[split]
-        return [Archive((url,), file, md5, {})]
-    if name == "imagenette":
-        return [Archive((IMAGENETTE_URL,), "imagenette2-320.tgz", IMAGENETTE_MD5, {"imagenette2-320": None})]
-    return []
+# ---------------------------------------------------------------- what to fetch for one split
+
+
+def mnist(split: str) -> list[Archive]:
+    """All four files for either split: torchvision wants them there."""
+    mirrors = datasets.MNIST.mirrors
+    return [
+        Archive(tuple(m + file for m in mirrors), f"MNIST/raw/{file}", md5, {file[:-3]: MNIST_MD5[file[:-3]]})
+        for file, md5 in datasets.MNIST.resources
+    ]
+
+
+def gtsrb(split: str) -> list[Archive]:
+    return [Archive((GTSRB_URL + file,), f"gtsrb/{file}", md5, {to: None}) for file, md5, to in GTSRB_FILES[split]]
+
+
+def cifar10(split: str) -> list[Archive]:
+    """One archive for both splits."""
+    cifar = datasets.CIFAR10
+    files = (*cifar.train_list, *cifar.test_list, (cifar.meta["filename"], cifar.meta["md5"]))
+    return [Archive((cifar.url,), cifar.filename, cifar.tgz_md5, {f"{cifar.base_folder}/{f}": md5 for f, md5 in files})]
+
+
+def svhn(split: str) -> list[Archive]:
+    url, file, md5 = datasets.SVHN.split_list[split]
+    return [Archive((url,), file, md5, {})]
+
+
+def imagenette(split: str) -> list[Archive]:
+    """One archive for both splits."""
+    return [Archive((IMAGENETTE_URL,), "imagenette2-320.tgz", IMAGENETTE_MD5, {"imagenette2-320": None})]
 
 
 @functools.lru_cache
 def imagenet_names() -> tuple[str, ...]:
     """The 1000 class names that torchvision's pretrained networks go with."""
-    from torchvision.models import SqueezeNet1_0_Weights
-
     return tuple(SqueezeNet1_0_Weights.IMAGENET1K_V1.meta["categories"])
-
-
-def names(world: str) -> tuple[str, ...]:
-    """The class names of a world's usual data set."""
-    return {"digits": DIGIT_NAMES, "signs": GTSRB_NAMES, "objects": CIFAR10_NAMES}.get(world) or imagenet_names()

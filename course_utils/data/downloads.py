@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import http.client
+import io
 import os
-import shutil
 import stat
 import urllib.error
 import urllib.request
 import warnings
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from torchvision.datasets.utils import extract_archive
-
-from ..runtime import progress
+from ..runtime import course_folder, progress
+from .locks import alone
 
 CHUNK = 1 << 18  # bytes read at a time
 
@@ -32,33 +32,62 @@ class FetchError(RuntimeError):
         )
 
 
+@contextlib.contextmanager
+def on_disk(what: str, folder: Path) -> Iterator[None]:
+    """Trouble with files, such as a full disk, becomes a FetchError that names the folder; the network's does not."""
+    try:
+        yield
+    except ConnectionError:
+        raise
+    except OSError as error:
+        remedy = f"make room in {folder} or let it be written, or set COURSE_DATA_DIR to another folder"
+        raise FetchError(what, f"{error.strerror or error} ({error.filename or folder})", remedy) from error
+
+
 # ---------------------------------------------------------------- where the files are
 
 
 def home() -> Path:
-    """`data/downloads` of the checkout that this package lies in, or a cache folder of the user for an installed one."""
-    checkout = Path(__file__).resolve().parents[2]
-    if (checkout / "pyproject.toml").exists() or (checkout / ".git").exists():
-        return checkout / "data" / "downloads"
-    return Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "course_utils"
+    """`data/downloads` in the course's folder, or a cache folder of the user where only the package is installed."""
+    try:
+        return course_folder() / "data" / "downloads"
+    except FileNotFoundError:
+        if os.environ.get("COURSE_ROOT"):  # named, but not there: said, not passed over
+            raise
+    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "course_utils"
 
 
 def roots() -> list[Path]:
     """The folders in which data sets are looked for: COURSE_DATA_DIR if it is set, then `home()`."""
     given = os.environ.get("COURSE_DATA_DIR")
-    return [Path(given).expanduser(), home()] if given else [home()]
+    if not given:
+        return [home()]
+    folder = Path(given).expanduser()
+    if not (there := _nearest(folder)).is_dir():
+        raise ValueError(f"COURSE_DATA_DIR is {given!r}, but {there} is a file; the path of a folder is expected.")
+    return [folder, home()]
 
 
-def downloads() -> Path:
-    """The folder that downloads go into: the first of `roots()` that may be written."""
-    return next((root for root in roots()[:-1] if _writable(root)), roots()[-1])
+def writable_root(what: str) -> Path:
+    """The folder that downloads go into: the first of `roots()` that may be written. `what` is said if none may."""
+    for root in roots():
+        if _writable(root):
+            return root
+    places = " and ".join(map(str, roots()))
+    raise FetchError(what, f"{places} may not be written", "set COURSE_DATA_DIR to a folder that you may write")
+
+
+def _nearest(folder: Path) -> Path:
+    """The folder itself, or the first one above it that is there."""
+    while not os.path.exists(folder):  # False also where one may not look
+        folder = folder.parent
+    return folder
 
 
 def _writable(folder: Path) -> bool:
     """Also a superuser, who may write everywhere, leaves folders alone that are marked read-only."""
-    while not folder.exists():
-        folder = folder.parent
-    return os.access(folder, os.W_OK) and bool(folder.stat().st_mode & stat.S_IWUSR)
+    folder = _nearest(folder)
+    return folder.is_dir() and os.access(folder, os.W_OK | os.X_OK) and bool(folder.stat().st_mode & stat.S_IWUSR)
 
 
 # ---------------------------------------------------------------- one file
@@ -77,21 +106,37 @@ def download(url: str, path: Path, md5: str | None = None, urlopen: Callable | N
     """Fetch `url` to `path`, which appears only once it is complete and its checksum is right.
 
     Until then the bytes lie in `<path>.part`; a later call goes on where that ends (HTTP Range). A
-    broken transfer is resumed and a wrong checksum starts over, `tries` times in all.
+    broken transfer is resumed and a wrong checksum starts over, `tries` times in all. Of several
+    processes that ask for the same path one fetches it, and the others wait.
     """
     part = path.with_name(path.name + ".part")
-    if path.is_file():
-        if md5 is None or md5sum(path) == md5:
+    with on_disk(f"{path.name} could not be saved", path.parent):
+        if _whole(path, md5):
             return path
-        warnings.warn(f"{path} is damaged (wrong checksum); it is fetched again.", stacklevel=2)
-        os.replace(path, part)  # it may be a good beginning; if not, the checksum will tell again
-    path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with alone(part):
+            if _whole(path, md5):  # fetched by another process meanwhile
+                return path
+            if path.is_file():
+                warnings.warn(f"{path} is damaged (wrong checksum); it is fetched again.", stacklevel=2)
+                os.replace(path, part)  # it may be a good beginning; if not, the checksum will tell again
+            _complete(part, url, md5, urlopen or urllib.request.urlopen, tries)
+            os.replace(part, path)
+    return path
+
+
+def _whole(path: Path, md5: str | None) -> bool:
+    return path.is_file() and (md5 is None or md5sum(path) == md5)
+
+
+def _complete(part: Path, url: str, md5: str | None, urlopen: Callable, tries: int) -> None:
+    """Fetch what is missing of `part` until its checksum is right; ConnectionError if it never is."""
     problem: object = ""
     for _ in range(tries):
         before = _size(part)
         if not (before and md5 and md5sum(part) == md5):  # a part can be whole: stopped just before the rename
             try:
-                _transfer(url, part, urlopen or urllib.request.urlopen)
+                _transfer(url, part, urlopen)
             except (OSError, http.client.HTTPException) as error:
                 problem = error
                 if getattr(error, "code", None) == 416:  # the part is longer than the file: not a part of it
@@ -100,8 +145,7 @@ def download(url: str, path: Path, md5: str | None = None, urlopen: Callable | N
                     break
                 continue
         if md5 is None or md5sum(part) == md5:
-            os.replace(part, path)
-            return path
+            return
         problem = "wrong checksum"
         part.unlink()
     raise ConnectionError(f"{url}: {problem}")
@@ -122,28 +166,20 @@ def _transfer(url: str, part: Path, urlopen: Callable) -> None:
         total = have + int(length) if length else None
         chunks: Iterable[bytes] = iter(lambda: response.read(CHUNK), b"")
         shown = os.environ.get("COURSE_PROGRESS", "1") == "1"  # someone waits for it, also in a notebook
-        with open(part, "ab" if have else "wb") as file:
+        disk = f"{part.stem} could not be saved"
+        with on_disk(disk, part.parent):
+            file = open(part, "ab" if have else "wb", buffering=0)  # unbuffered: a full disk shows at the write
+        with file:
             steps = (total - have + CHUNK - 1) // CHUNK if total else None
             for chunk in progress(chunks, f"fetching {part.stem}", steps, shown=shown):
-                file.write(chunk)
+                with on_disk(disk, part.parent):
+                    _write(file, chunk)
     if total is not None and _size(part) != total:
         raise ConnectionError(f"the transfer ended after {_size(part):,} of {total:,} bytes")
 
 
-def unpack(archive: Path, gives: Collection[str]) -> None:
-    """Unpack beside the archive: first into a hidden folder, then each of the paths `gives` is renamed into place."""
-    aside = archive.parent / f".unpacking-{archive.name}"
-    shutil.rmtree(aside, ignore_errors=True)
-    aside.mkdir(parents=True)
-    try:
-        extract_archive(str(archive), str(aside))
-        if missing := [name for name in gives if not (aside / name).exists()]:
-            raise FileNotFoundError(f"{archive} does not hold {', '.join(missing)}")
-        for name in gives:
-            target = archive.parent / name
-            if target.is_dir():
-                shutil.rmtree(target)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            os.replace(aside / name, target)
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
+def _write(file: io.RawIOBase, chunk: bytes) -> None:
+    """Write all of a chunk: a file without buffer may take a part only."""
+    rest = memoryview(chunk)
+    while rest:
+        rest = rest[file.write(rest) :]

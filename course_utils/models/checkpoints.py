@@ -1,23 +1,26 @@
-"""Checkpoints: plain state dicts in half precision under `data/checkpoints`, and which network belongs to which world."""
+"""Checkpoints: plain state dicts in half precision under `data/checkpoints`, and the network that goes with a world."""
 
 from __future__ import annotations
 
 import os
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from pickle import UnpicklingError
 
 import torch
-from torch import nn
+from torch import Tensor, nn
+from torchvision import models as vision
 
 from .. import runtime
+from ..data import WORLDS
+from ..data.downloads import FetchError
 from .networks import AENet10, AllConv, DenseNet10, LeNet, Normalized, SceneNet, SignNet
 
 
-def _sign_kinds() -> int:
-    from ..data.signs import NAMES
-
-    return len(NAMES)
+def _kinds(world: str) -> int:
+    """How many classes a world's drawn pictures have."""
+    return len(WORLDS[world].kinds)
 
 
 # Every checkpoint that ships, and the network that it fits.
@@ -34,21 +37,12 @@ NETWORKS: dict[str, Callable[[], nn.Module]] = {
     "fc200-mnist": lambda: DenseNet10((200, 200)),
     "ae400-digits": AENet10,
     "ae400-mnist": AENet10,
-    "signnet-signs": lambda: SignNet(_sign_kinds()),
+    "signnet-signs": lambda: SignNet(_kinds("signs")),
     "signnet-gtsrb": SignNet,
-    "scenenet-scenes": lambda: SceneNet(_sign_kinds()),
-    "allconv-signs": lambda: AllConv(_sign_kinds(), width=32),
+    "scenenet-scenes": lambda: SceneNet(_kinds("photos")),
+    "allconv-signs": lambda: AllConv(_kinds("objects"), width=32),
     "allconv-cifar10": lambda: AllConv(width=48),  # half the paper's width: what two cores train
 }
-
-# A world's pictures by profile, as they stand in a checkpoint's name, and the network that its chapters use.
-PICTURES = {
-    "digits": {"drawn": "digits", "real": "mnist"},
-    "signs": {"drawn": "signs", "real": "gtsrb"},
-    "objects": {"drawn": "signs", "real": "cifar10"},
-    "photos": {"drawn": "scenes", "real": "imagenet"},
-}
-USUAL = {"digits": "lenet", "signs": "signnet", "objects": "allconv", "photos": "scenenet"}
 
 
 def folder() -> Path:
@@ -65,6 +59,8 @@ def save(model: nn.Module, name: str) -> Path:
     """Write the model's weights as `data/checkpoints/<name>.pt`, in half precision."""
     runtime.pick("checkpoint", name, available())
     state = {key: (v.half() if v.is_floating_point() else v).cpu().contiguous() for key, v in model.state_dict().items()}
+    if lost := not_finite(state):
+        raise ValueError(f"{lost} of the model for {name!r} holds NaN, or numbers beyond half precision (65504); train it again.")
     path, beside = folder() / f"{name}.pt", folder() / f".{name}.{os.getpid()}"
     torch.save(state, beside)
     beside.replace(path)  # a half-written file never looks complete
@@ -90,7 +86,14 @@ def load(name: str) -> nn.Module:
         model.load_state_dict(state)
     except (RuntimeError, TypeError, AttributeError) as error:
         raise ValueError(f"{path} does not fit the network {type(model).__name__}. {remedy}") from error
+    if lost := not_finite(model.state_dict()):
+        raise ValueError(f"{path} holds NaN or infinite weights, in {lost}. {remedy}")
     return model.to(runtime.device()).eval()
+
+
+def not_finite(state: Mapping[str, Tensor]) -> str:
+    """The names of the weights that are not all finite numbers, or ""."""
+    return ", ".join(key for key, value in state.items() if not bool(value.isfinite().all()))
 
 
 def classifier(
@@ -101,25 +104,23 @@ def classifier(
     `network` None is the one that the world's chapters use; `source` is "drawn", "real" or None (the profile);
     `training` names another than the usual training: classifier("digits", training="fgsm").
     """
-    kinds = PICTURES[runtime.pick("world", world, PICTURES)]
-    pictures = kinds[runtime.pick("source", source or runtime.data_profile(), kinds)]
-    if pictures == "imagenet":
+    row = WORLDS[runtime.pick("world", world, WORLDS)]
+    profile = runtime.pick("source", source or runtime.data_profile(), ("drawn", "real"))
+    suffix = row.drawn_suffix if profile == "drawn" else row.real_suffix
+    if suffix is None:
         if training:
             raise ValueError(f"training is {training!r}; there are no ImageNet weights of that training. Use drawn pictures.")
-        return imagenet_network(network or "squeezenet1_0")
-    return load("-".join(filter(None, (network or USUAL[world], pictures, training))))
+        return imagenet_network(network or row.pretrained)
+    return load("-".join(filter(None, (network or row.network, suffix, training))))
 
 
 def imagenet_network(name: str = "squeezenet1_0") -> nn.Module:
     """A torchvision network with its ImageNet weights and its normalizer inside. The weights are fetched on first use."""
-    from torchvision import models
-
+    runtime.pick("network of torchvision", name, vision.list_models(module=vision))
     try:
-        network = models.get_model(name, weights="IMAGENET1K_V1")
-    except OSError as error:
-        raise ConnectionError(
-            f"The ImageNet weights of {name} could not be fetched ({error}).\n"
-            'Go on with drawn pictures: setup(data="drawn"), or put the file into $TORCH_HOME/hub/checkpoints.'
-        ) from error
+        network = vision.get_model(name, weights="IMAGENET1K_V1")
+    except (OSError, RuntimeError, EOFError, UnpicklingError) as error:  # no network; a wrong checksum; a damaged file
+        what = f"the ImageNet weights of {name} could not be fetched or read"
+        raise FetchError(what, error, "put the file into $TORCH_HOME/hub/checkpoints") from error
     wrapped = Normalized(network, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
     return wrapped.to(runtime.device()).eval()
