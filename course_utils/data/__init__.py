@@ -14,7 +14,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ..runtime import data_profile, generator, pick
+from ..runtime import check_count, data_profile, generator, pick
 from . import real
 from .sets import SETS
 from .worlds import WORLDS, Drawn, World
@@ -66,9 +66,7 @@ def load(
     """
     row = WORLDS[pick("world", world, WORLDS)]
     pick("split", split, ("train", "test"))
-    for value, name in ((n, "n"), (size, "size")):
-        if value is not None and (not isinstance(value, int) or value < 1):
-            raise ValueError(f"{name} is {value!r}; a whole number of at least 1, or None, is expected.")
+    n, size = (value if value is None else check_count(value, name) for value, name in ((n, "n"), (size, "size")))
     source = data_profile() if source is None else source
     if source == "drawn":
         return _drawn(row, split, n or getattr(row, split), seed, size or row.drawn_size)

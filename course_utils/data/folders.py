@@ -32,15 +32,15 @@ def is_picture(name: str) -> bool:
     return name.lower().endswith(EXTENSIONS) and not any(HIDDEN.match(part) for part in name.split("/"))
 
 
-def pictures(path: Path) -> list[str]:
-    """The names of the pictures in a folder or zip, relative to it, with "/", sorted."""
+def pictures(path: Path) -> tuple[list[str], Callable[[str], bytes]]:
+    """The pictures in a folder or zip: their names relative to it, with "/", sorted; and a function that reads one."""
     if path.is_dir():
-        return sorted(_below(path))
-    with zipfile.ZipFile(path) as archive:
-        names = {name for name in archive.namelist() if is_picture(name)}
-    if outside := next(filter(leads_outside, sorted(names)), None):
+        return sorted(_below(path)), lambda name: (path / name).read_bytes()
+    archive = zipfile.ZipFile(path)
+    names = sorted({name for name in archive.namelist() if is_picture(name)})
+    if outside := next(filter(leads_outside, names), None):
         raise ValueError(f"{path} holds {outside!r}, which leads out of it; pack it again without such names.")
-    return sorted(names)
+    return names, archive.read
 
 
 def _below(folder: Path, prefix: str = "", above: frozenset[str] = frozenset()) -> Iterator[str]:
@@ -63,7 +63,7 @@ def _below(folder: Path, prefix: str = "", above: frozenset[str] = frozenset()) 
 def stamp(path: Path) -> str:
     """A digest that changes when a picture is added, replaced or removed: of names, sizes and times of change."""
     digest = hashlib.sha256()
-    for name in pictures(path) if path.is_dir() else [""]:
+    for name in sorted(_below(path)) if path.is_dir() else [""]:
         try:
             about = os.stat(path / name)
         except OSError:  # a link that leads nowhere; reading it will say so
@@ -138,7 +138,7 @@ class PictureFolder(datasets.ImageFolder):
     """
 
     def __init__(self, path: Path, split: str, names: Sequence[str], ids: Mapping[str, int]) -> None:
-        found = pictures(path)
+        found, read = pictures(path)
         outer = f"{path.stem}/"  # a zip may hold its folder, or only what is inside
         top = outer if path.is_file() and all(name.startswith(outer) for name in found) else ""
         self.found = arrange([name[len(top) :] for name in found], split)
@@ -146,7 +146,6 @@ class PictureFolder(datasets.ImageFolder):
         if self.found.loose:
             some = ", ".join(self.found.loose[:5]) + (" ..." if len(self.found.loose) > 5 else "")
             warnings.warn(f"{path}: left out, because they lie beside class folders: {some}", stacklevel=2)
-        read = _reader(path)
         super().__init__(str(path), loader=lambda name: Image.open(io.BytesIO(read(top + name))))
 
     def find_classes(self, directory: str) -> tuple[list[str], dict[str, int]]:
@@ -166,13 +165,6 @@ class PictureFolder(datasets.ImageFolder):
         order = balanced_order(torch.tensor([label for _, label in samples])).tolist()
         testing = set(order[len(order) - len(order) // 5 :])
         return [sample for i, sample in enumerate(samples) if (i in testing) == (self.split == "test")]
-
-
-def _reader(path: Path) -> Callable[[str], bytes]:
-    """A function that reads a file of a folder or zip by its name."""
-    if path.is_dir():
-        return lambda name: (path / name).read_bytes()
-    return zipfile.ZipFile(path).read
 
 
 def open_folder(path: Path, split: str, names: Sequence[str], ids: Mapping[str, int]) -> Album:
