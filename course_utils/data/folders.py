@@ -37,10 +37,9 @@ def pictures(path: Path) -> tuple[list[str], Callable[[str], bytes]]:
     if path.is_dir():
         return sorted(_below(path)), lambda name: (path / name).read_bytes()
     archive = zipfile.ZipFile(path)
-    names = sorted({name for name in archive.namelist() if is_picture(name)})
-    if outside := next(filter(leads_outside, names), None):
+    if outside := next(filter(leads_outside, archive.namelist()), None):
         raise ValueError(f"{path} holds {outside!r}, which leads out of it; pack it again without such names.")
-    return names, archive.read
+    return sorted({name for name in archive.namelist() if is_picture(name)}), archive.read
 
 
 def _below(folder: Path, prefix: str = "", above: frozenset[str] = frozenset()) -> Iterator[str]:

@@ -18,8 +18,7 @@ from .downloads import FetchError, on_disk
 
 def leads_outside(name: str) -> bool:
     """Whether a name in an archive is absolute or climbs with `..`."""
-    first, *others = re.split(r"[/\\]", name)
-    return ".." in (first, *others) or first == "" or re.fullmatch("[A-Za-z]:", first) is not None
+    return re.search(r"^([A-Za-z]:)?[/\\]|(^|[/\\])\.\.([/\\]|$)", name) is not None
 
 
 def unpack(archive: Path, gives: Collection[str]) -> None:
