@@ -10,6 +10,7 @@ import pickle
 import struct
 import tarfile
 import threading
+import time
 import urllib.error
 import urllib.request
 import zipfile
@@ -42,11 +43,11 @@ def own_folder(tmp_path, monkeypatch):
 
 
 class Server(http.server.ThreadingHTTPServer):
-    """Serves `files`, with Range unless told not to; `cut` limits the bytes that each answer sends."""
+    """Serves `files`, with Range unless told not to; `cut` limits the bytes of each answer; `pause` comes before its last half."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
-        self.files, self.cut, self.ranges, self.asked = {}, None, True, []
+        self.files, self.cut, self.pause, self.ranges, self.asked = {}, None, 0.0, True, []
         self.address = f"http://127.0.0.1:{self.server_port}/"
         threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
 
@@ -64,7 +65,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.send_response(206 if given and server.ranges else 200)
         self.send_header("Content-Length", str(len(body) - start))
         self.end_headers()
-        self.wfile.write(body[start:][: server.cut])
+        rest = body[start:][: server.cut]
+        self.wfile.write(rest[: len(rest) // 2])
+        time.sleep(server.pause)
+        self.wfile.write(rest[len(rest) // 2 :])
 
     def log_message(self, *_) -> None:
         pass

@@ -5,12 +5,22 @@ Downloads are tested against a small server on this machine; nothing here uses t
 
 from __future__ import annotations
 
+import errno
+import io
+import multiprocessing
+import os
+import tarfile
+import threading
+import time
 import zipfile
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
-from data_help import md5, own_folder, server, two_lines  # noqa: F401: fixtures
+from data_help import gtsrb, md5, own_folder, server, two_lines  # noqa: F401: fixtures
 
-from course_utils.data import downloads, unpacking
+from course_utils import data
+from course_utils.data import downloads, locks, real, unpacking
 
 BODY = bytes(range(256)) * 4000  # about 1 MB
 
@@ -91,6 +101,232 @@ def test_progress_of_a_download_is_shown(server, tmp_path, monkeypatch, capsys):
     assert "fetching a.bin  75 %" in capsys.readouterr().err
 
 
+# ---------------------------------------------------------------- several processes at once
+
+
+def at_once(work: Callable[[], object], count: int = 2) -> list[int | None]:
+    """Exit codes of processes that all do `work` at the same time; 0: it went well. They see what the test has changed."""
+    fork = multiprocessing.get_context("fork")
+    start = fork.Barrier(count)
+
+    def run() -> None:
+        start.wait(30)
+        work()
+
+    processes = [fork.Process(target=run) for _ in range(count)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(60)
+    return [process.exitcode for process in processes]
+
+
+@pytest.fixture(params=["flock", "file"])
+def locking(request, monkeypatch):
+    """With the system's locks, and as on a system without any."""
+    if request.param == "file":
+        monkeypatch.setattr(locks, "fcntl", None)
+    return request.param
+
+
+def files_below(folder: Path) -> set[str]:
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_two_processes_download_one_file(server, tmp_path, locking):
+    server.files["a.bin"], server.pause = BODY, 0.3
+    path = tmp_path / "new" / "a.bin"
+    assert at_once(lambda: downloads.download(server.address + "a.bin", path, md5(BODY))) == [0, 0]
+    assert path.read_bytes() == BODY and files_below(path.parent) == {"a.bin"}
+    assert server.asked == [("a.bin", None)]  # once
+
+
+def test_three_processes_fetch_and_read_one_data_set(gtsrb, tmp_path, locking):
+    gtsrb.pause = 0.2
+
+    def work() -> None:
+        assert real.load("gtsrb", "test", None, 3, 48, 48)[1].tolist() == [0, 10, 20, 30]
+
+    assert at_once(work, 3) == [0, 0, 0]
+    assert len(gtsrb.asked) == 2 and not [name for name in files_below(tmp_path / "data") if "lock" in name or "part" in name]
+
+
+def test_two_processes_replace_a_damaged_picture_once(gtsrb, tmp_path, locking):
+    real.load("gtsrb", "test", None, 3, 48, 48)
+    broken = tmp_path / "data" / "gtsrb" / "GTSRB" / "Final_Test" / "Images" / "00002.ppm"
+    broken.write_bytes(broken.read_bytes()[:40])
+    before = broken.parent.stat().st_ino
+
+    def work() -> None:
+        with pytest.warns(UserWarning, match="Damaged"):
+            assert real.load("gtsrb", "test", None, 3, 48, 48)[0][2, 0].max() == 100
+
+    assert at_once(work) == [0, 0] and broken.parent.stat().st_ino != before
+
+
+def test_a_lock_ends_with_its_process(tmp_path):
+    fork = multiprocessing.get_context("fork")
+    inside = fork.Event()
+
+    def hold() -> None:
+        with locks.alone(tmp_path / "a"):
+            inside.set()
+            time.sleep(60)
+
+    holder = fork.Process(target=hold)
+    holder.start()
+    assert inside.wait(30)
+    threading.Timer(0.3, holder.kill).start()
+    with locks.alone(tmp_path / "a"):
+        assert not holder.is_alive() or holder.join(5) is None
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_lock_file_that_nobody_touches_is_taken_over(tmp_path, monkeypatch):
+    monkeypatch.setattr(locks, "fcntl", None)
+    monkeypatch.setattr(locks, "STALE", 0.4)
+    (tmp_path / "a.lock").touch()
+    started = time.monotonic()
+    with locks.alone(tmp_path / "a"):
+        assert time.monotonic() - started > 0.4
+        time.sleep(0.6)  # its own is touched meanwhile
+        assert locks.LockFile(tmp_path / "a.lock").take() is False
+        assert time.time() - (tmp_path / "a.lock").stat().st_mtime < 0.3
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_threads_take_turns(tmp_path, locking):
+    inside, most = [], []
+
+    def work() -> None:
+        for _ in range(5):
+            with locks.alone(tmp_path / "a"):
+                inside.append(1)
+                most.append(len(inside))
+                time.sleep(0.002)
+                inside.pop()
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(most) == 20 and max(most) == 1
+
+
+def test_who_waits_is_told_so(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("COURSE_PROGRESS", "1")
+    held = locks.SystemLock(tmp_path / "a.zip.lock")
+    assert held.take()
+    threading.Timer(0.3, held.release).start()
+    with locks.alone(tmp_path / "a.zip"):
+        pass
+    assert capsys.readouterr().err == "another process works on a.zip; waiting for it\n"
+
+
+# ---------------------------------------------------------------- trouble with the disk
+
+
+def no_room(*_: object) -> None:
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="this system has no /dev/full")
+def test_a_disk_that_is_full_while_downloading(gtsrb, tmp_path):
+    gtsrb.cut = None
+    folder = tmp_path / "data" / "gtsrb"
+    folder.mkdir(parents=True)
+    (folder / "images.zip.part").symlink_to("/dev/full")  # opens, and has no room
+    with pytest.raises(downloads.FetchError) as error:
+        real.load("gtsrb", "test", None, 3, 48, 48)
+    first, second = two_lines(error)
+    assert first == f"images.zip could not be saved: No space left on device ({folder})"
+    assert f"make room in {folder}" in second and "set COURSE_DATA_DIR to another folder" in second
+    assert len(gtsrb.asked) == 1 and files_below(folder) == set()
+
+
+def test_a_disk_that_is_full_while_unpacking(gtsrb, tmp_path, monkeypatch):
+    def half(archive: str, folder: str) -> None:
+        Path(folder, "GTSRB", "Final_Test", "Images").mkdir(parents=True)
+        Path(folder, "GTSRB", "Final_Test", "Images", "00000.ppm").write_bytes(b"half")
+        no_room()
+
+    folder = tmp_path / "data" / "gtsrb"
+    with monkeypatch.context() as patch, pytest.raises(downloads.FetchError) as error:
+        patch.setattr(unpacking, "extract_archive", half)
+        real.load("gtsrb", "test", None, 3, 48, 48)
+    first, second = two_lines(error)
+    assert first == f"{folder}/images.zip could not be unpacked: No space left on device ({folder})"
+    assert f"make room in {folder}" in second and files_below(folder) == {"images.zip"}
+    assert real.load("gtsrb", "test", None, 3, 48, 48)[1].tolist() == [0, 10, 20, 30]  # with room again
+
+
+def test_a_data_folder_that_is_a_file(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("no folder")
+    for given in (tmp_path / "file", tmp_path / "file" / "below"):
+        monkeypatch.setenv("COURSE_DATA_DIR", str(given))
+        for call in (lambda: real.fetch("mnist"), lambda: data.load("digits", "test", source="real")):
+            with pytest.raises(ValueError, match=f"COURSE_DATA_DIR is '{given}', but {tmp_path}/file is a file; the path of a folder"):
+                call()
+    assert data.load("digits", "test", 3, source="drawn").x.shape == (3, 1, 28, 28)
+
+
+def test_read_only_folders_are_left_alone(tmp_path):
+    (tmp_path / "data").mkdir()
+    assert downloads.writable_root("x") == tmp_path / "data"
+    (tmp_path / "data").chmod(0o555)
+    assert downloads.writable_root("x") == tmp_path / "home"
+
+
+def test_no_folder_that_may_be_written(tmp_path):
+    for name in ("data", "home"):
+        (tmp_path / name).mkdir(mode=0o555)
+    with pytest.raises(downloads.FetchError) as error:
+        real.fetch("mnist")
+    first, second = two_lines(error)
+    assert first == f"mnist could not be fetched: {tmp_path}/data and {tmp_path}/home may not be written"
+    assert "by hand: set COURSE_DATA_DIR to a folder that you may write" in second
+    assert files_below(tmp_path) == set()
+
+
+def test_a_folder_below_that_may_not_be_written(server, tmp_path):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "MNIST").write_text("a file where a folder belongs")
+    with pytest.raises(downloads.FetchError) as error:
+        real.fetch("mnist")
+    assert "mnist could not be fetched: File exists" in two_lines(error)[0] or "Not a directory" in two_lines(error)[0]
+    assert server.asked == []
+
+
+# ---------------------------------------------------------------- where the files are
+
+
+def test_downloads_lie_in_the_courses_folder(monkeypatch, tmp_path):
+    monkeypatch.undo()
+    (tmp_path / "course" / "data" / "checkpoints").mkdir(parents=True)
+    monkeypatch.setenv("COURSE_ROOT", str(tmp_path / "course"))
+    assert downloads.home() == tmp_path / "course" / "data" / "downloads"
+    monkeypatch.setenv("COURSE_ROOT", str(tmp_path))
+    with pytest.raises(FileNotFoundError, match="set COURSE_ROOT to your clone"):
+        downloads.home()
+
+
+@pytest.mark.parametrize("cache", ["cache", ""])
+def test_without_a_checkout_downloads_lie_in_a_cache(monkeypatch, tmp_path, cache):
+    def nowhere() -> Path:
+        raise FileNotFoundError
+
+    monkeypatch.undo()
+    monkeypatch.delenv("COURSE_ROOT", raising=False)
+    monkeypatch.setattr(downloads, "course_folder", nowhere)
+    monkeypatch.setenv("XDG_CACHE_HOME", cache and str(tmp_path / cache))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert downloads.home() == tmp_path / (cache or ".cache") / "course_utils"
+
+
+# ---------------------------------------------------------------- unpacking
+
+
 def test_unpacking_that_fails_leaves_the_old_files(tmp_path):
     (tmp_path / "pictures").mkdir()
     (tmp_path / "pictures" / "old").write_text("old")
@@ -101,8 +337,56 @@ def test_unpacking_that_fails_leaves_the_old_files(tmp_path):
     assert (tmp_path / "pictures" / "old").exists() and not list(tmp_path.glob(".unpacking*"))
 
 
-def test_read_only_folders_are_left_alone(tmp_path):
-    (tmp_path / "data").mkdir()
-    assert downloads.writable_root("x") == tmp_path / "data"
-    (tmp_path / "data").chmod(0o555)
-    assert downloads.writable_root("x") == tmp_path / "home"
+def tar_with(*members: tuple[str, str, str]) -> bytes:
+    """A tar of (name, kind, target): a file, a link to a target, a hard link, or a device."""
+    kinds = {"file": tarfile.REGTYPE, "link": tarfile.SYMTYPE, "hard": tarfile.LNKTYPE, "device": tarfile.CHRTYPE}
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
+        for name, kind, target in (("good", "file", ""), *members):
+            info = tarfile.TarInfo(name)
+            info.type, info.linkname = kinds[kind], target
+            archive.addfile(info, io.BytesIO())
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    "member",
+    [
+        ("../evil", "file", ""), ("a/../../evil", "file", ""), ("/tmp/course-evil", "file", ""),
+        ("evil", "link", "/etc"), ("evil", "link", "../.."), ("evil", "hard", "../outside"), ("evil", "device", ""),
+    ],
+)  # fmt: skip
+def test_a_tar_that_leads_outside_is_not_unpacked(tmp_path, member):
+    (tmp_path / "outside").write_text("mine")
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.tar.gz").write_bytes(tar_with(member))
+    with pytest.raises(downloads.FetchError) as error:
+        unpacking.unpack(tmp_path / "in" / "a.tar.gz", ["good"])
+    first, second = two_lines(error)
+    assert f"a.tar.gz could not be unpacked: it holds {member[0]!r}, which leads outside; nothing was unpacked" in first
+    assert "delete a.tar.gz, so that it is fetched again" in second
+    assert files_below(tmp_path) == {"outside", "in/a.tar.gz"} and not Path("/tmp/course-evil").exists()
+
+
+@pytest.mark.parametrize("name", ["../evil", "a/../../evil", "/evil", "..\\evil", "C:\\evil"])
+def test_a_zip_that_leads_outside_is_not_unpacked(tmp_path, name):
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("good", "")
+        archive.writestr(name, "")
+    with pytest.raises(downloads.FetchError, match="which leads outside; nothing was unpacked"):
+        unpacking.unpack(tmp_path / "a.zip", ["good"])
+    assert files_below(tmp_path) == {"a.zip"}
+
+
+@pytest.mark.parametrize("name, content", [("a.zip", b"PK no zip"), ("a.tar.gz", tar_with()[:-30]), ("a.gz", b"no gzip")])
+def test_an_archive_that_is_damaged(tmp_path, name, content):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(downloads.FetchError) as error:
+        unpacking.unpack(tmp_path / name, ["good"])
+    assert f"{name} could not be unpacked: it is damaged" in two_lines(error)[0] and files_below(tmp_path) == {name}
+
+
+def test_links_inside_a_tar_are_kept(tmp_path):
+    (tmp_path / "a.tar.gz").write_bytes(tar_with(("folder/link", "link", "there")))
+    unpacking.unpack(tmp_path / "a.tar.gz", ["good", "folder"])
+    assert os.readlink(tmp_path / "folder" / "link") == "there"

@@ -185,6 +185,11 @@ def test_sixteen_bits_are_scaled_and_not_clipped(one, world, channels, kind):
     assert torch.equal(x, torch.arange(256, dtype=torch.int32).view(1, 16, 16).expand(channels, 16, 16))
 
 
+def test_a_transparent_grey_of_sixteen_bits_is_white(one):
+    Image.fromarray(np.full((30, 30), 5000, np.uint16)).save(one, transparency=5000)
+    assert load_one(one).unique().tolist() == [255]
+
+
 def test_floating_point_pixels_are_refused_by_name(one):
     Image.fromarray(np.full((4, 4), 0.5, np.float32)).save(one.with_suffix(".tif"))
     with pytest.raises(downloads.FetchError, match=r"picture\.tif \(its pixels are floating point numbers; 8 or 16 bits"):

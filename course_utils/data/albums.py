@@ -54,7 +54,9 @@ def as_seen(picture: Image.Image, mode: str) -> Image.Image:
     if picture.mode == "F":
         raise ValueError("its pixels are floating point numbers; 8 or 16 bits are expected")
     if picture.mode == "I" or picture.mode.startswith("I;16"):  # PIL itself would clip at 255
-        values = np.asarray(picture).astype(np.int64).clip(0, 65535)
+        values = np.array(picture, np.int64).clip(0, 65535)
+        if "transparency" in picture.info:
+            values[values == picture.info["transparency"]] = 65535
         picture = Image.fromarray(((values + 128) // 257).astype(np.uint8))
     if picture.mode in ("LA", "PA", "RGBA") or "transparency" in picture.info:
         picture = picture.convert("RGBA")

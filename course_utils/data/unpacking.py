@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import re
 import shutil
@@ -36,7 +37,7 @@ def unpack(archive: Path, gives: Collection[str]) -> None:
                 raise FetchError(what, f"it does not hold {', '.join(missing)}", remedy)
             for name in gives:
                 _replace(aside / "new" / name, archive.parent / name, aside / "old")
-        except (EOFError, tarfile.TarError, zipfile.BadZipFile, zlib.error) as error:
+        except (EOFError, gzip.BadGzipFile, tarfile.TarError, zipfile.BadZipFile, zlib.error) as error:
             raise FetchError(what, f"it is damaged ({error})", remedy) from error
         finally:
             shutil.rmtree(aside, ignore_errors=True)
