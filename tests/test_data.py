@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 import torch
-from data_help import own_folder  # noqa: F401: a fixture
+from data_help import mnist, own_folder, server, write  # noqa: F401: fixtures
 
 from course_utils import data, runtime
-from course_utils.data import worlds
+from course_utils.data import sets, worlds
+from course_utils.models import checkpoints
 
 
 # ---------------------------------------------------------------- drawn pictures
@@ -83,7 +84,9 @@ def test_each_drawn_world(world, channels, size):
         (("digits", "test", 5, "/no/such/folder"), "does not exist; the path of a folder or zip"),
         (("digits", "test", 0), "n is 0; a whole number of at least 1"),
         (("digits", "test", 2.5), "n is 2.5; a whole number"),
+        (("digits", "test", True), "n is True; a whole number"),
         (("digits", "test", 5, None, 0, -1), "size is -1; a whole number"),
+        (("digits", "test", 5, 7), "source is 7; \"drawn\", \"real\", a data set's name or a path is expected"),
     ],
 )
 def test_bad_requests(arguments, message):
@@ -94,3 +97,69 @@ def test_bad_requests(arguments, message):
 def test_unknown_name_to_fetch():
     with pytest.raises(ValueError, match="unknown world or data set 'cifar'. Nearest: cifar10"):
         data.fetch("cifar")
+
+
+# ---------------------------------------------------------------- the table of worlds
+
+
+def test_every_row_is_whole():
+    for name, row in data.WORLDS.items():
+        assert name == row.name and len(set(row.kinds)) == len(row.kinds) > 1
+        assert row.train >= row.test >= row.chunk
+        assert all(used in sets.SETS for used in row.sets)
+        assert (row.real_suffix is None) == (row.pretrained is not None)
+
+
+@pytest.fixture
+def spots(monkeypatch):
+    """A fifth world, added by one row and what draws it: a bright spot on the left or on the right."""
+
+    def draw(y, size, generator):
+        x = torch.rand(len(y), 1, size, size, generator=generator) / 4
+        x[y == 0, :, :, : size // 2] += 0.5
+        x[y == 1, :, :, size // 2 :] += 0.5
+        return worlds.Drawn(x, y)
+
+    row = worlds.World(
+        "spots", channels=1, drawn_size=12, real_size=10, train=40, test=20, chunk=10, kinds=("left", "right"),
+        draw=draw, sets=("mnist",), network="spotnet", drawn_suffix="spots", real_suffix="mnist", margin=1.2,
+    )  # fmt: skip
+    monkeypatch.setitem(data.WORLDS, "spots", row)
+    return row
+
+
+def test_a_world_of_one_row_is_drawn(spots):
+    test, few = data.load("spots", "test", source="drawn"), data.load("spots", "train", 7, source="drawn", size=16)
+    assert test.x.shape == (20, 1, 12, 12) and test.y.bincount().tolist() == [10, 10] and test.names == ("left", "right")
+    assert few.x.shape == (7, 1, 16, 16) and test.masks is None and test.boxes is None and test.source == "drawn"
+    side = test.x.unflatten(3, (2, 6)).mean((1, 2, 4)).argmax(1)
+    assert torch.equal(side, test.y)
+
+
+def test_a_world_of_one_row_is_loaded_from_a_folder(spots, tmp_path):
+    path = write(tmp_path / "photos", {"3/a.png": (9, 9, 9), "8/b.png": (9, 9, 9)}, (30, 20))
+    pictures = data.load("spots", "train", source=path)
+    assert pictures.x.shape == (2, 1, 10, 10) and pictures.y.tolist() == [3, 8]  # its data set's classes are digits
+
+
+def test_a_world_of_one_row_is_fetched_by_its_name(spots, mnist):
+    data.fetch("spots")
+    test = data.load("spots", "test", source="real")
+    assert test.source == "mnist" and test.x.shape == (20, 1, 10, 10)
+    with pytest.raises(ValueError, match="unknown world 'spot'. Nearest: spots"):
+        data.load("spot", "test")
+
+
+def test_a_world_of_one_row_names_its_network(spots, monkeypatch):
+    monkeypatch.setattr(checkpoints, "load", lambda name: name)
+    assert checkpoints.classifier("spots", source="drawn") == "spotnet-spots"
+    assert checkpoints.classifier("spots", "wide", source="real", training="pgd") == "wide-mnist-pgd"
+
+
+def test_a_world_without_a_data_set_takes_folders(spots, monkeypatch, tmp_path):
+    monkeypatch.setitem(data.WORLDS, "spots", spots._replace(sets=()))
+    for call in (lambda: data.fetch("spots"), lambda: data.load("spots", "test", source="real")):
+        with pytest.raises(ValueError, match="'spots' has no data set of its own; give the path of a folder or zip"):
+            call()
+    path = write(tmp_path / "people", {f"{name}/{i}.png": (i, 9, 9) for name in ("eve", "ada") for i in range(5)})
+    assert data.load("spots", "train", source=path).names == ("ada", "eve")

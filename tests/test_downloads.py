@@ -151,17 +151,30 @@ def test_three_processes_fetch_and_read_one_data_set(gtsrb, tmp_path, locking):
     assert len(gtsrb.asked) == 2 and not [name for name in files_below(tmp_path / "data") if "lock" in name or "part" in name]
 
 
-def test_two_processes_replace_a_damaged_picture_once(gtsrb, tmp_path, locking):
+def test_two_processes_find_the_same_damage_and_mend_it_once(gtsrb, tmp_path, monkeypatch, locking):
     real.load("gtsrb", "test", None, 3, 48, 48)
     broken = tmp_path / "data" / "gtsrb" / "GTSRB" / "Final_Test" / "Images" / "00002.ppm"
     broken.write_bytes(broken.read_bytes()[:40])
-    before = broken.parent.stat().st_ino
+    found, fetch, extract = multiprocessing.get_context("fork").Barrier(2), real._fetch, unpacking.extract_archive
+
+    def fetch_together(archive, *others):
+        if archive.path.endswith("images.zip"):
+            found.wait(30)
+        fetch(archive, *others)
+
+    def extract_and_note(archive, folder):
+        extract(archive, folder)
+        with open(tmp_path / "log", "a") as log:
+            log.write(f"{Path(archive).name}\n")
+
+    monkeypatch.setattr(real, "_fetch", fetch_together)
+    monkeypatch.setattr(unpacking, "extract_archive", extract_and_note)
 
     def work() -> None:
         with pytest.warns(UserWarning, match="Damaged"):
             assert real.load("gtsrb", "test", None, 3, 48, 48)[0][2, 0].max() == 100
 
-    assert at_once(work) == [0, 0] and broken.parent.stat().st_ino != before
+    assert at_once(work) == [0, 0] and (tmp_path / "log").read_text().split().count("images.zip") == 1
 
 
 def test_a_lock_ends_with_its_process(tmp_path):
@@ -378,7 +391,9 @@ def test_a_zip_that_leads_outside_is_not_unpacked(tmp_path, name):
     assert files_below(tmp_path) == {"a.zip"}
 
 
-@pytest.mark.parametrize("name, content", [("a.zip", b"PK no zip"), ("a.tar.gz", tar_with()[:-30]), ("a.gz", b"no gzip")])
+@pytest.mark.parametrize(
+    "name, content", [("a.zip", b"PK no zip"), ("a.tar.gz", tar_with()[:-30]), ("a.gz", b"no gzip")], ids=["zip", "tar", "gz"]
+)
 def test_an_archive_that_is_damaged(tmp_path, name, content):
     (tmp_path / name).write_bytes(content)
     with pytest.raises(downloads.FetchError) as error:

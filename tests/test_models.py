@@ -295,6 +295,28 @@ def test_a_file_that_does_not_fit_is_named(content: object, shelf: Path) -> None
         models.load("fc10-digits")
 
 
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+def test_weights_that_are_no_numbers_are_refused(value: float, shelf: Path) -> None:
+    path = shelf / "fc10-digits.pt"
+    state = torch.load(path, weights_only=True)
+    state["1.bias"][3] = value
+    torch.save(state, path)
+    with pytest.raises(ValueError, match=rf"{path} holds NaN or infinite weights, in 1\.bias\. Get it back with `{REMEDY}"):
+        models.load("fc10-digits")
+
+
+@pytest.mark.parametrize("value", [float("nan"), 70_000.0])  # half precision ends at 65504
+def test_a_model_whose_weights_do_not_fit_is_not_saved(value: float, shelf: Path) -> None:
+    path = shelf / "fc10-digits.pt"
+    old = path.read_bytes()
+    net = DenseNet10()
+    with torch.no_grad():
+        net[1].weight[0, 0] = value
+    with pytest.raises(ValueError, match=r"1\.weight of the model for 'fc10-digits' holds NaN, or numbers beyond half precision"):
+        models.save(net, "fc10-digits")
+    assert path.read_bytes() == old
+
+
 def test_a_stop_while_saving_leaves_the_old_file(shelf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Written beside, then renamed: a half-written file never looks complete."""
     path = shelf / "fc10-digits.pt"
@@ -377,6 +399,21 @@ def test_imagenet_weights_without_a_network_say_how_to_go_on(monkeypatch: pytest
         'To go on with drawn pictures: setup(data="drawn"), with COURSE_DATA unset; '
         "or by hand: put the file into $TORCH_HOME/hub/checkpoints.",
     ]
+
+
+@pytest.mark.parametrize("problem", [RuntimeError("invalid hash value"), EOFError("Ran out of input")])
+def test_imagenet_weights_that_are_damaged_say_how_to_go_on(problem: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+    def damaged(*_: object, **__: object) -> None:
+        raise problem
+
+    monkeypatch.setattr("torchvision.models.get_model", damaged)
+    with pytest.raises(FetchError, match=f"squeezenet1_0 could not be fetched or read: {problem}\n.*TORCH_HOME/hub/checkpoints"):
+        models.classifier("photos", source="real")
+
+
+def test_an_unknown_network_of_torchvision_lists_the_nearest() -> None:
+    with pytest.raises(ValueError, match="unknown network of torchvision 'resnet19'. Nearest: .*resnet18"):
+        models.classifier("photos", "resnet19", source="real")
 
 
 def test_imagenet_network_is_normalized_inside(monkeypatch: pytest.MonkeyPatch) -> None:
