@@ -50,14 +50,14 @@ def load(
 
     `source` None: what the data profile says (`setup(data=...)` or COURSE_DATA, else drawn). Otherwise "drawn", "real"
     (the world's data set: MNIST, GTSRB, CIFAR-10, ImageNet photos or Imagenette), a data set's name ("mnist", "gtsrb",
-    "cifar10", "svhn", "imagenet", "imagenette"), or the path of a folder or zip with pictures (see `folders.PictureFolder`).
-    Real data sets are fetched if they are not here.
+    "cifar10", "svhn", "imagenet", "imagenette"), or the path of a folder or zip with pictures, which are shown as a
+    person sees them (see `folders.PictureFolder`, `albums.as_seen`). Real data sets are fetched if they are not here.
 
     Which pictures: the drawn ones are an endless sequence for each (world, split, seed), of which the first n are
     given; by default 10,000 digits for training and 2,000 for testing, 4,000 and 1,000 signs or objects, 1,000 and
     200 photos. Every class comes equally often. Of real ones, n=None means all, in the data set's own order; a number
-    means the first n of one fixed random order that keeps the classes' shares (`albums.balanced_order`), so n=100 is a part of
-    n=200; a data set with fewer pictures gives all that it has. `seed` is for drawing only.
+    means the first n of one fixed random order that keeps the classes' shares (`albums.balanced_order`), so n=100 is
+    a part of n=200; a data set with fewer pictures gives all that it has. `seed` is for drawing only.
 
     `size`: another side in pixels than the world's. Real pictures are scaled by their short side and cut to the
     centre (photos as ImageNet networks are tested: short side 256 for 224 pixels).
@@ -66,7 +66,8 @@ def load(
     """
     row = WORLDS[pick("world", world, WORLDS)]
     pick("split", split, ("train", "test"))
-    n, size = (value if value is None else check_count(value, name) for value, name in ((n, "n"), (size, "size")))
+    n = None if n is None else check_count(n, "n")
+    size = None if size is None else check_count(size, "size")
     source = data_profile() if source is None else source
     if source == "drawn":
         return _drawn(row, split, n or getattr(row, split), seed, size or row.drawn_size)

@@ -88,20 +88,18 @@ class Arrangement(NamedTuple):
 
 def arrange(names: Sequence[str], split: str) -> Arrangement:
     """Sort the names of pictures ("cat/1.png", "train/cat/1.png", "1.png") into splits and classes."""
-    folders = [name.split("/")[:-1] for name in names]
-    tops = {parts[0].lower() for parts in folders if parts}
-    divided = _are_splits(tops, deep=any(len(parts) > 1 for parts in folders))
+    above = {name: name.split("/")[:-1] for name in names}
+    top = {name: parts[0].lower() if parts else "" for name, parts in above.items()}
+    divided = _are_splits(set(top.values()) - {""}, deep=any(len(parts) > 1 for parts in above.values()))
     level = int(divided)  # of the class folders
-    classes = [parts[level] if len(parts) > level else None for parts in folders]
-    wanted = next((part for part in SPLITS[split] if part in tops), "")
-    own = [not divided or (bool(parts) and parts[0].lower() == wanted) for parts in folders]
-    sorted_in = any(mine and folder for mine, folder in zip(own, classes))  # else the labels are not known
-    kept = [i for i in range(len(names)) if own[i] and (classes[i] or not sorted_in)]
-    loose = [name for name, parts, mine, folder in zip(names, folders, own, classes)
-             if (divided and not parts) or (mine and sorted_in and not folder)]  # fmt: skip
-    return Arrangement(
-        [names[i] for i in kept], [classes[i] for i in kept], sorted({f for f in classes if f}), divided, loose
-    )
+    folder = {name: parts[level] if len(parts) > level else None for name, parts in above.items()}
+    wanted = next((part for part in SPLITS[split] if part in top.values()), None)
+    own = [name for name in names if not divided or top[name] == wanted]
+    labelled = any(folder[name] for name in own)
+    kept = [name for name in own if folder[name] or not labelled]
+    loose = [name for name in names if divided and not above[name]]
+    loose += [name for name in own if labelled and not folder[name]]
+    return Arrangement(kept, [folder[name] for name in kept], sorted({*folder.values()} - {None}), divided, loose)
 
 
 def _are_splits(tops: set[str], deep: bool) -> bool:

@@ -38,7 +38,7 @@ def load_folder(path: Path, known: str | None, split: str, *how) -> Decoded:
 
 
 def default(names: Sequence[str]) -> str:
-    """Of several data sets, the first that is here as a folder or can be fetched."""
+    """Of several data sets, the first that is here as a folder or can be fetched, else the last."""
     return next((name for name in names if SETS[name].archives or any(_folders(name))), names[-1])
 
 
@@ -123,12 +123,18 @@ def _fetch(archive: Archive, root: Path, what: str, damaged: tuple) -> None:
     with on_disk(what, path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)
         with alone(path):
-            results = archive.results(root).items()
-            if all(file.exists() and (md5sum(file) == md5 if md5 else _changed(file) not in damaged) for file, md5 in results):
+            if all(_is_whole(file, md5, damaged) for file, md5 in archive.results(root).items()):
                 return
             _from_mirrors(archive, path, what)
             if archive.gives:
                 unpack(path, archive.gives)
+
+
+def _is_whole(path: Path, md5: str | None, damaged: tuple) -> bool:
+    """Whether a file has its checksum; one without, or a folder, is not whole as long as it is one of the `damaged`."""
+    if not path.exists():
+        return False
+    return md5sum(path) == md5 if md5 else _changed(path) not in damaged
 
 
 def _from_mirrors(archive: Archive, path: Path, what: str) -> None:

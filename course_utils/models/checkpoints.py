@@ -60,7 +60,8 @@ def save(model: nn.Module, name: str) -> Path:
     runtime.pick("checkpoint", name, available())
     state = {key: (v.half() if v.is_floating_point() else v).cpu().contiguous() for key, v in model.state_dict().items()}
     if lost := not_finite(state):
-        raise ValueError(f"{lost} of the model for {name!r} holds NaN, or numbers beyond half precision (65504); train it again.")
+        beyond = "NaN, or numbers beyond half precision (65504)"
+        raise ValueError(f"{lost} of the model for {name!r} holds {beyond}; train it again.")
     path, beside = folder() / f"{name}.pt", folder() / f".{name}.{os.getpid()}"
     torch.save(state, beside)
     beside.replace(path)  # a half-written file never looks complete
@@ -109,7 +110,7 @@ def classifier(
     suffix = row.drawn_suffix if profile == "drawn" else row.real_suffix
     if suffix is None:
         if training:
-            raise ValueError(f"training is {training!r}; there are no ImageNet weights of that training. Use drawn pictures.")
+            raise ValueError(f"training is {training!r}; ImageNet weights of that training do not exist. Use drawn pictures.")
         return imagenet_network(network or row.pretrained)
     return load("-".join(filter(None, (network or row.network, suffix, training))))
 
