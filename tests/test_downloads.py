@@ -302,6 +302,26 @@ def test_no_folder_that_may_be_written(tmp_path):
     assert files_below(tmp_path) == set()
 
 
+def test_a_folder_that_one_may_not_look_into(tmp_path):
+    for name in ("data", "home"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name).chmod(0)
+
+    def work() -> None:
+        if os.getuid() == 0:  # a superuser may look everywhere
+            os.setuid(65534)
+        with pytest.raises(downloads.FetchError, match="mnist could not be fetched: .* may not be written"):
+            real.fetch("mnist")
+        with pytest.raises(ValueError, match="does not exist; the path of a folder"):
+            data.load("signs", "test", source=tmp_path / "data" / "mine")
+
+    try:
+        assert at_once(work, 1) == [0]
+    finally:
+        for name in ("data", "home"):
+            (tmp_path / name).chmod(0o755)
+
+
 def test_a_folder_below_that_may_not_be_written(server, tmp_path):
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "MNIST").write_text("a file where a folder belongs")

@@ -181,6 +181,26 @@ def test_unreadable_picture_is_named_and_unpacked_again(gtsrb, tmp_path):
     assert x[2, 0].max() == 100 and len(gtsrb.asked) == 2  # from the archive, which was whole
 
 
+def test_a_folder_where_a_file_belongs_is_named(mnist, tmp_path):
+    data.fetch("mnist")
+    labels = tmp_path / "data" / "MNIST" / "raw" / "t10k-labels-idx1-ubyte"
+    labels.unlink()
+    labels.mkdir()
+    with pytest.raises(downloads.FetchError) as error, pytest.warns(UserWarning, match="Damaged: mnist in .*IsADirectoryError"):
+        data.load("digits", "test", source="real")
+    assert f"mnist could not be fetched: Is a directory ({labels})" in two_lines(error)[0]
+
+
+@pytest.mark.parametrize("content", ["Filename;Width;ClassId\n00000.ppm;20\n", "Filename;Width;ClassId\nx.ppm;20;red\n"])
+def test_a_table_that_torchvision_cannot_read_is_unpacked_again(gtsrb, tmp_path, content):
+    real.load("gtsrb", "test", None, 3, 48, 48)
+    table = tmp_path / "data" / "gtsrb" / "GT-final_test.csv"
+    table.write_text(content)
+    with pytest.warns(UserWarning, match="Damaged: gtsrb in .*data .*Error"):
+        assert real.load("gtsrb", "test", None, 3, 48, 48)[1].tolist() == [0, 10, 20, 30]
+    assert len(gtsrb.asked) == 2
+
+
 # ---------------------------------------------------------------- the real data sets, where they are
 
 

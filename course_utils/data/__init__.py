@@ -120,9 +120,10 @@ def _find(row: World, source: str | Path) -> str | Path:
     if source == "real":
         return _usual(row)
     path = Path(source).expanduser()
-    if source in SETS or (path.name == str(source) and not path.exists()):
+    there = os.path.exists(path)  # False also where one may not look
+    if source in SETS or (path.name == str(source) and not there):
         return pick("source", str(source), ("drawn", "real", *SETS))
-    if not path.exists():
+    if not there:
         raise ValueError(f"source {str(source)!r} does not exist; the path of a folder or zip of pictures is expected.")
     return path.resolve()
 

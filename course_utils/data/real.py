@@ -88,7 +88,7 @@ def copies_here(name: str, split: str) -> Iterator[Callable[[], Album]]:
     """For each copy of a data set on this machine, a function that opens it."""
     wanted = archives(name, split)
     for root in roots():
-        if wanted and all(path.exists() for archive in wanted for path in archive.results(root)):
+        if wanted and all(os.path.exists(path) for archive in wanted for path in archive.results(root)):
             yield partial(open_dataset, name, root, split)
     for path in _folders(name):
         yield partial(_open_folder, path, name, split)
@@ -102,12 +102,12 @@ def _open_folder(path: Path, known: str | None, split: str) -> Album:
 def _folders(name: str) -> Iterator[Path]:
     for root in roots():
         for folder in SETS[name].folders:
-            yield from (path for path in (root / folder, root / f"{folder}.zip") if path.exists())
+            yield from (path for path in (root / folder, root / f"{folder}.zip") if os.path.exists(path))
 
 
 def _changed(path: Path) -> tuple[Path, int, int] | None:
     """Which file is there, and when it changed."""
-    about = os.stat(path) if path.exists() else None
+    about = os.stat(path) if os.path.exists(path) else None
     return about and (path, about.st_ino, about.st_mtime_ns)
 
 
@@ -132,7 +132,7 @@ def _fetch(archive: Archive, root: Path, what: str, damaged: tuple) -> None:
 
 def _is_whole(path: Path, md5: str | None, damaged: tuple) -> bool:
     """Whether a file has its checksum; one without, or a folder, is not whole as long as it is one of the `damaged`."""
-    if not path.exists():
+    if not os.path.exists(path):
         return False
     return md5sum(path) == md5 if md5 else _changed(path) not in damaged
 

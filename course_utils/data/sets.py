@@ -74,9 +74,13 @@ def archives(name: str, split: str) -> list[Archive]:
 
 
 def open_dataset(name: str, root: Path, split: str) -> Album:
-    """A data set as torchvision lays it out below `root`; Damaged if a checksum is wrong."""
-    for archive in archives(name, split):
-        for path, md5 in archive.results(root).items():
-            if md5 and md5sum(path) != md5:
-                raise Damaged(f"{path} (wrong checksum)")
-    return SETS[name].read(root, split)
+    """A data set as torchvision lays it out below `root`; Damaged if a checksum is wrong or torchvision cannot read it."""
+    files = [file for archive in archives(name, split) for file in archive.results(root).items()]
+    try:
+        if wrong := next((path for path, md5 in files if md5 and md5sum(path) != md5), None):
+            raise Damaged(f"{wrong} (wrong checksum)")
+        return SETS[name].read(root, split)
+    except (Damaged, ImportError, MemoryError):  # said already, or nothing is wrong with the files
+        raise
+    except Exception as error:  # torchvision's classes raise many kinds for a broken file
+        raise Damaged(f"{name} in {root} ({type(error).__name__}: {error})") from error
