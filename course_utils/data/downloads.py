@@ -79,7 +79,7 @@ def writable_root(what: str) -> Path:
 
 def _nearest(folder: Path) -> Path:
     """The folder itself, or the first one above it that is there."""
-    while not os.path.exists(folder):  # False also where one may not look
+    while not os.path.exists(folder) and folder != folder.parent:  # False also where one may not look
         folder = folder.parent
     return folder
 
