@@ -38,7 +38,7 @@ def style() -> None:
     except ImportError:  # outside a notebook nothing has to be shown
         return
     if get_ipython() is not None:
-        select_figure_formats(get_ipython(), {"png"})
+        select_figure_formats(get_ipython(), {"retina"})
 
 
 def new_figure(width: float, height: float, rows: int = 1, columns: int = 1) -> tuple[Figure, np.ndarray]:
