@@ -10,9 +10,12 @@ TORCH_INDEX ?=
 NAME ?=
 # Optional: more arguments for pytest, such as PYTEST="-k fgsm".
 PYTEST ?=
+# Optional: how many processes run tests side by side; auto is one a core, at most four. JOBS=0 runs all in one.
+JOBS ?= auto
+SIDE_BY_SIDE := -n $(JOBS) --dist loadfile --no-loadscope-reorder --durations=10 --durations-min=1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lab test test-fast test-real execute train bench clean
+.PHONY: help setup lab test test-all test-fast test-real execute train bench clean
 
 help: ## list these commands
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -42,16 +45,19 @@ $(STAMP): requirements.txt
 lab: setup ## open the course in JupyterLab
 	@$(PY) -m course_utils.lab
 
-test: ## set up, then all tests: units, every notebook, the browser
+test: ## set up, then all tests: units, every chapter as the student gets it, the browser
 	@start=$$(date +%s); $(MAKE) --no-print-directory setup && echo "Set-up: $$(( $$(date +%s) - start )) s."
-	@$(PY) -m pytest --durations=10 --durations-min=1 $(PYTEST)
+	@$(PY) -m pytest $(SIDE_BY_SIDE) --ignore notebooks/solutions $(PYTEST)
+
+test-all: setup ## the same, and every chapter as its authors edit it
+	@$(PY) -m pytest $(SIDE_BY_SIDE) $(PYTEST)
 
 test-fast: setup ## only the unit tests: no notebook is run, no browser
-	@$(PY) -m pytest tests --ignore tests/test_browser.py $(PYTEST)
+	@$(PY) -m pytest $(SIDE_BY_SIDE) tests --ignore tests/test_browser.py $(PYTEST)
 
-test-real: setup ## two chapters on real data (COURSE_DATA_DIR, TORCH_HOME say where it lies; else it is fetched)
-	@COURSE_DATA=real COURSE_NOTEBOOK_SECONDS=$${COURSE_NOTEBOOK_SECONDS:-600} $(PY) -m pytest --nbval-lax \
-		notebooks/04_saliency_occlusion.ipynb notebooks/09_fgsm.ipynb $(PYTEST)
+test-real: setup ## every chapter on real data (COURSE_DATA_DIR, TORCH_HOME say where it lies; else it is fetched)
+	@COURSE_DATA=real COURSE_NOTEBOOK_SECONDS=$${COURSE_NOTEBOOK_SECONDS:-600} $(PY) -m pytest $(SIDE_BY_SIDE) --nbval-lax \
+		notebooks --ignore notebooks/solutions $(PYTEST)
 
 execute: setup ## authors: execute and normalise the chapters (NAME=09_fgsm), generate the student's
 	@$(PY) -m course_utils.notebooks $(NAME)

@@ -11,6 +11,8 @@ import math
 import os
 import re
 import time
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from nbval import kernel, plugin
@@ -23,7 +25,10 @@ NUMBER = re.compile(r"[-+]?(?:\d+\.\d*|\.\d+|\d+)(?:[eE][-+]?\d+)?")
 _used: dict[str, str] = {}  # notebook -> "12.3 s, 800 MB", for the summary
 
 
-def close(a: str, b: str, tolerance: float = TOLERANCE) -> bool:
+# ---------------------------------------------------------------- comparing
+
+
+def same_output(a: str, b: str, tolerance: float = TOLERANCE) -> bool:
     """Whether two outputs say the same: same text, same whole numbers, decimals within the tolerance; spaces aside.
 
     Code (a Markdown fence, from `source(f)`) must be the same exactly.
@@ -32,10 +37,10 @@ def close(a: str, b: str, tolerance: float = TOLERANCE) -> bool:
         return a == b
     if "".join(NUMBER.sub("#", a).split()) != "".join(NUMBER.sub("#", b).split()):
         return False
-    return all(map(lambda x, y: close_number(x, y, tolerance), NUMBER.findall(a), NUMBER.findall(b)))
+    return all(same_number(x, y, tolerance) for x, y in zip(NUMBER.findall(a), NUMBER.findall(b)))
 
 
-def close_number(x: str, y: str, tolerance: float) -> bool:
+def same_number(x: str, y: str, tolerance: float) -> bool:
     """Whether two numbers, as printed, are the same whole number or decimals within the tolerance."""
     if x == y:
         return True
@@ -45,15 +50,18 @@ def close_number(x: str, y: str, tolerance: float) -> bool:
 
 
 class Output(str):
-    """An output's text, compared with `close`."""
+    """An output's text, compared with `same_output`."""
 
     __hash__ = str.__hash__
 
     def __eq__(self, other: object) -> bool:
-        return close(str(self), str(other))
+        return same_output(str(self), str(other))
 
     def __ne__(self, other: object) -> bool:
         return not self == other
+
+
+# ---------------------------------------------------------------- running, and the bars
 
 
 def peak_megabytes(process: int | None) -> float | None:
@@ -72,6 +80,8 @@ def execute(self: kernel.RunningKernel, code: str, allow_stdin: bool | None = No
 
 def pytest_configure(config: pytest.Config) -> None:
     """Put the comparison and the bars into nbval, once."""
+    if hasattr(config, "workerinput"):  # one of several side by side: more threads than cores only wait for each other
+        os.environ.setdefault("OMP_NUM_THREADS", "1")
     file, cell = plugin.IPyNbFile, plugin.IPyNbCell
     cfg = config.option.nbval_sanitize_with
     if cfg and not os.path.exists(cfg):  # pytest may be called from any folder
@@ -82,7 +92,16 @@ def pytest_configure(config: pytest.Config) -> None:
     if getattr(cell, "course", False):
         return
     cell.course = True
-    sanitize, start, stop = cell.sanitize, file.setup, file.teardown
+    sanitize, start, stop, collect = cell.sanitize, file.setup, file.teardown, file.collect
+
+    def readable_collect(self: plugin.IPyNbFile) -> Iterator[plugin.IPyNbCell]:
+        from course_utils.notebooks import read  # here, not above: it brings torch, which must find its threads set
+
+        try:
+            read(Path(self.path))
+        except ValueError as error:
+            raise self.CollectError(str(error)) from None
+        return collect(self)
 
     def timed_setup(self: plugin.IPyNbFile) -> None:
         self.started = time.monotonic()
@@ -96,7 +115,7 @@ def pytest_configure(config: pytest.Config) -> None:
         check_bars(self.nodeid, seconds, memory)
 
     cell.sanitize = lambda self, text: Output(sanitize(self, text)) if isinstance(text, str) else text
-    file.setup, file.teardown = timed_setup, measured_teardown
+    file.setup, file.teardown, file.collect = timed_setup, measured_teardown, readable_collect
     kernel.RunningKernel.execute_cell_input = execute
 
 
@@ -115,9 +134,37 @@ def pytest_collectstart(collector: pytest.Collector) -> None:
         collector.skip_compare += ("stderr", "image/svg+xml")
 
 
+# ---------------------------------------------------------------- side by side
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """`-n auto`: one process a core, but no more than four, for each chapter may hold some gigabytes."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(cores, 4)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Side by side, long files first: the browser, then the notebooks; short ones fill the gaps at the end."""
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: (item.path.name != "test_browser.py", item.path.suffix != ".ipynb"))
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A worker hands what its notebooks took to the process that reports."""
+    if hasattr(session.config, "workerinput"):
+        session.config.workeroutput["notebooks"] = _used
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: object, error: object) -> None:
+    """Collect what a worker's notebooks took; one that died hands over nothing."""
+    _used.update(getattr(node, "workeroutput", {}).get("notebooks", {}))
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """List what each notebook took."""
     if _used:
         terminalreporter.section("notebooks: time and peak memory")
-        for name, used in _used.items():
+        for name, used in sorted(_used.items()):
             terminalreporter.write_line(f"{used}  {name}")

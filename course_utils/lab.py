@@ -9,7 +9,7 @@ import socket
 import sys
 from pathlib import Path
 
-from .notebooks import ROOT
+from .places import course_folder
 
 FIRST = "notebooks/00_start_here.ipynb"
 
@@ -52,8 +52,9 @@ def main() -> None:
     port, token = free_port(), secrets.token_hex(16)
     print(f"The course is at  http://localhost:{port}/lab/tree/{FIRST}?token={token}")
     print("Stop it with Ctrl-C.", flush=True)
-    os.chdir(ROOT)
-    arguments = command(ROOT, port, token)
+    root = course_folder()
+    os.chdir(root)
+    arguments = command(root, port, token)
     os.execv(arguments[0], arguments)
 
 

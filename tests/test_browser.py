@@ -18,8 +18,9 @@ from pathlib import Path
 import pytest
 
 from course_utils.lab import command, free_port
-from course_utils.notebooks import ROOT
+from course_utils.places import course_folder
 
+ROOT = course_folder()
 CHAPTERS = ("04_saliency_occlusion", "09_fgsm")
 PATIENCE = 300  # seconds for a chapter to run; a loaded machine is slow
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"))), None)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import base64
+import io
 import re
 from pathlib import Path
 
 import ipywidgets as widgets
 import pytest
 from matplotlib.figure import Figure
+from PIL import Image
 
 from course_utils import explore
 from course_utils.explore import Panel, counter, menu, slider
@@ -98,20 +100,31 @@ def test_controls_message_and_picture_stand_in_one_box() -> None:
 
 def test_a_notebook_stores_the_picture_beside_the_widget() -> None:
     made = panel(alt="a line that falls")
-    bundle = made._repr_mimebundle_(include=None, exclude=None)
+    bundle, _ = made._repr_mimebundle_(include=None, exclude=None)
     assert base64.b64decode(bundle["image/png"]) == made.image.value
     assert bundle["application/vnd.jupyter.widget-view+json"] == {
         "version_major": 2, "version_minor": 0, "model_id": made.box.model_id,
     }  # fmt: skip
     assert bundle["text/plain"] == "Panel with eps, kind: a line that falls"
-    assert panel()._repr_mimebundle_()["text/plain"] == "Panel with eps, kind"
+    assert panel()._repr_mimebundle_()[0]["text/plain"] == "Panel with eps, kind"
 
 
 def test_the_stored_picture_is_the_one_of_the_moment() -> None:
     made = panel()
-    first = made._repr_mimebundle_()["image/png"]
+    first = made._repr_mimebundle_()[0]["image/png"]
     made.controls["eps"].value = 1.0
-    assert made._repr_mimebundle_()["image/png"] != first
+    assert made._repr_mimebundle_()[0]["image/png"] != first
+
+
+def test_the_picture_has_twice_the_pixels_of_its_size() -> None:
+    made = panel()
+    with Image.open(io.BytesIO(made.image.value)) as picture:
+        assert picture.size == (2 * 200, 2 * 100)  # 2 x 1 inches of 100 points
+    assert made.image.width == "200"
+    assert made._repr_mimebundle_()[1] == {"image/png": {"width": 200, "height": 100}}
+    wide = Panel(lambda inches: Figure(figsize=(inches, 1)), {"inches": counter("inches", 2, 4, 2)})
+    wide.controls["inches"].value = 4
+    assert wide.image.width == "400", "the shown size follows the drawing"
 
 
 def test_controls_begin_where_they_are_told() -> None:

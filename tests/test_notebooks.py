@@ -16,8 +16,10 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 
 from course_utils import exercises
 from course_utils import notebooks as nb
-from course_utils.notebooks import ROOT
+from course_utils.notebooks.__main__ import main
+from course_utils.places import course_folder
 
+ROOT = course_folder()
 AUTHORED = nb.authored()
 STUDENT = sorted((ROOT / "notebooks").glob("*.ipynb"))
 EVERY = [*AUTHORED, *STUDENT]
@@ -25,7 +27,7 @@ each = pytest.mark.parametrize("path", EVERY, ids=[str(path.relative_to(ROOT / "
 
 
 def code_cells(path: Path) -> list:
-    return [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
+    return [cell for cell in nb.read(path).cells if cell.cell_type == "code"]
 
 
 # ---------------------------------------------------------------- every chapter
@@ -48,9 +50,9 @@ def test_every_code_cell_was_executed(path: Path) -> None:
 
 @each
 def test_notebook_is_normal(path: Path) -> None:
-    stored = nbformat.read(path, as_version=4)
+    stored = nb.read(path)
     nbformat.validate(stored)
-    assert nb.normalise(nbformat.read(path, as_version=4)) == stored, "run: make execute"
+    assert nb.normalise(nb.read(path)) == stored, "run: make execute"
 
 
 @pytest.mark.parametrize("path", AUTHORED, ids=lambda path: path.stem)
@@ -69,7 +71,7 @@ def test_setup_cell_is_the_common_one(path: Path) -> None:
 @each
 def test_every_cell_has_a_slide_type(path: Path) -> None:
     kinds = {"slide", "subslide", "fragment", "notes", "skip"}
-    for cell in nbformat.read(path, as_version=4).cells:
+    for cell in nb.read(path).cells:
         assert cell.metadata.get("slideshow", {}).get("slide_type") in kinds, cell.source
 
 
@@ -87,7 +89,7 @@ def test_only_setup_cells_and_few_others_ignore_their_output(path: Path) -> None
 
 @each
 def test_notebook_links_to_itself_in_colab(path: Path) -> None:
-    text = "\n".join(cell.source for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "markdown")
+    text = "\n".join(cell.source for cell in nb.read(path).cells if cell.cell_type == "markdown")
     links = re.findall(r"colab\.research\.google\.com/github/([\w.-]+/[\w.-]+)/blob/main/(\S+?\.ipynb)", text)
     assert (nb.SLUG, f"notebooks/{path.name}") in links
     assert {slug for slug, _ in links} == {nb.SLUG}
@@ -97,7 +99,7 @@ def test_notebook_links_to_itself_in_colab(path: Path) -> None:
 
 @each
 def test_links_inside_the_course_lead_somewhere(path: Path) -> None:
-    for cell in nbformat.read(path, as_version=4).cells:
+    for cell in nb.read(path).cells:
         if cell.cell_type == "markdown":
             for target in re.findall(r"\]\((?!https?:|#|attachment:|mailto:)([^)#\s]+)", cell.source):
                 assert (path.parent / target).exists(), target
@@ -120,6 +122,15 @@ def book(*cells):
     return nb.normalise(new_notebook(cells=list(cells)))
 
 
+@pytest.fixture
+def course(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty course: a folder for chapters, and what makes it one."""
+    for folder in ("notebooks/solutions", "data/checkpoints"):
+        (tmp_path / folder).mkdir(parents=True)
+    monkeypatch.setenv("COURSE_ROOT", str(tmp_path))
+    return tmp_path
+
+
 def test_stub_keeps_all_but_the_solution() -> None:
     out = nb.student(book(new_markdown_cell("# T"), new_code_cell(SOLVED, execution_count=1, metadata={"tags": ["a"]})))
     text, task, solution = out.cells
@@ -140,23 +151,8 @@ def test_generating_twice_gives_the_same() -> None:
     assert nb.student(one) == nb.student(one) and "BEGIN SOLUTION" in one.cells[0].source
 
 
-@pytest.mark.parametrize(
-    "source, words",
-    [
-        ("### BEGIN SOLUTION\nx = 1\n### END SOLUTION", "outside a function"),
-        ("def f():\n    ### BEGIN SOLUTION\n    return 1", "do not pair up"),
-        ("def f():\n    return 1\n    ### END SOLUTION", "do not pair up"),
-    ],
-)
-def test_broken_markers_are_refused(source: str, words: str) -> None:
-    with pytest.raises(ValueError, match=words):
-        nb.student(book(new_code_cell(source)))
-
-
-def test_drift_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "notebooks" / "solutions").mkdir(parents=True)
-    monkeypatch.setattr(nb, "ROOT", tmp_path)
-    path = tmp_path / "notebooks" / "solutions" / "01_x.ipynb"
+def test_drift_is_found(course: Path) -> None:
+    path = course / "notebooks" / "solutions" / "01_x.ipynb"
     solved = book(new_code_cell(SOLVED, id="a"), new_markdown_cell("words", id="b"))
     nb.write(solved, path)
     assert nb.drift(path) == "notebooks/01_x.ipynb is missing"
@@ -164,7 +160,7 @@ def test_drift_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     assert nb.drift(path) is None and exercises.main(["--check"]) == 0
     solved.cells[0].source = SOLVED.replace("2 * x", "x + x")
     nb.write(solved, path)
-    assert "01_x.ipynb: cell 1 (a-solution) differs in its source" in nb.drift(path)
+    assert "01_x.ipynb: cell 2 (a-solution) differs in its source" in nb.drift(path)
     assert exercises.main(["--check"]) == 1 and exercises.main(["01_x"]) == 0 and nb.drift(path) is None
     del solved.cells[1]
     nb.write(solved, path)
@@ -194,25 +190,118 @@ def test_normalising_removes_what_changes_from_run_to_run() -> None:
     assert cell.outputs[0].execution_count == 1
 
 
-def test_executing_a_chapter_writes_both_notebooks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "notebooks" / "solutions").mkdir(parents=True)
-    (tmp_path / "course_utils").symlink_to(ROOT / "course_utils")
-    monkeypatch.setattr(nb, "ROOT", tmp_path)
-    path = tmp_path / "notebooks" / "solutions" / "01_x.ipynb"
-    edited = new_code_cell("edited by hand", metadata={"tags": ["setup", "nbval-ignore-output"]})
-    solved = "def f():\n    ### BEGIN SOLUTION\n    return 3.14159\n    ### END SOLUTION"
-    nb.write(book(edited, new_code_cell(solved), new_code_cell("claim('one', True)")), path)
+FIGURE = """\
+from matplotlib.figure import Figure
+from IPython.core.pylabtools import select_figure_formats
+select_figure_formats(get_ipython(), {"retina"})
+def drawn():
+    ### BEGIN SOLUTION
+    return Figure()
+    ### END SOLUTION"""
+
+
+def test_executing_a_chapter_writes_both_notebooks(course: Path) -> None:
+    path = course / "notebooks" / "solutions" / "01_x.ipynb"
+    show = "figure = Figure(figsize=(2, 1))\nfigure.subplots().plot([0, 1])\nfigure"
+    nb.write(book(new_code_cell(FIGURE), new_code_cell(show), new_code_cell("print(1)")), path)
     nb.refresh(path)
     for written in (path, nb.student_path(path)):
         cells = code_cells(written)
         assert [cell.execution_count for cell in cells] == [1, 2, 3]
-        assert cells[0].source == nb.SETUP_CELL and "Ready: drawn pictures" in cells[0].outputs[0].text
-        assert cells[2].outputs[0].text == "✓ one\n"
-        first = written.read_bytes()
-        assert nb.normalise(nbformat.read(written, as_version=4)) == nbformat.read(written, as_version=4)
-    assert "NotImplementedError" in code_cells(nb.student_path(path))[1].source
+        assert cells[1].outputs[0].data["text/plain"] == "<Figure size 200x100 with 1 Axes>"
+        assert ("image/png" in cells[1].outputs[0].data) is (written != path), "the authors' copy holds no picture"
+        assert cells[2].outputs[0].text == "1\n"
+        assert nb.normalise(nb.read(written)) == nb.read(written)
+    assert "NotImplementedError" in code_cells(nb.student_path(path))[0].source
+    before = path.read_bytes(), nb.student_path(path).read_bytes()
     nb.refresh(path)
-    assert nb.student_path(path).read_bytes() == first, "a second run changes nothing"
+    assert (path.read_bytes(), nb.student_path(path).read_bytes()) == before, "a second run changes nothing"
+
+
+def test_a_set_up_cell_edited_by_hand_goes_back_to_the_common_one(course: Path) -> None:
+    path = course / "notebooks" / "solutions" / "01_x.ipynb"
+    (course / "course_utils").symlink_to(ROOT / "course_utils")
+    setup = new_code_cell("edited by hand", metadata={"tags": ["setup", "nbval-ignore-output"]})
+    nb.write(book(setup, new_code_cell("claim('one', True)")), path)
+    nb.refresh(path)
+    for written in (path, nb.student_path(path)):
+        cells = code_cells(written)
+        assert cells[0].source == nb.SETUP_CELL and "Ready: drawn pictures" in cells[0].outputs[0].text
+        assert cells[1].outputs[0].text == "✓ one\n"
+
+
+def test_a_broken_chapter_is_named_before_it_is_run(course: Path, capsys: pytest.CaptureFixture) -> None:
+    path = course / "notebooks" / "solutions" / "01_x.ipynb"
+    nb.write(book(new_code_cell("1 / 0"), new_code_cell(SOLVED.replace("### END", "##END"))), path)
+    assert main(["01_x"]) == 1
+    said = capsys.readouterr().err
+    assert re.match(r"01_x, cell 2 \(id \w+\): line 6 looks like the mark of a solution and is none: '        ##END SOLUTION'", said)
+    assert not nb.student_path(path).exists()
+
+
+# ---------------------------------------------------------------- merge conflicts
+
+
+HEAD, MIDDLE, TAIL = "<<<<<<< HEAD\n", "=======\n", ">>>>>>> theirs\n"
+
+
+def in_conflict(path: Path) -> None:
+    """Write a notebook as git leaves it when two people changed a cell."""
+    nb.write(book(new_code_cell("'mine'")), path)
+    mine = next(line for line in path.read_text().splitlines(keepends=True) if "'mine'" in line)
+    path.write_text(path.read_text().replace(mine, HEAD + mine + MIDDLE + mine.replace("mine", "yours") + TAIL))
+
+
+def test_a_notebook_in_conflict_says_what_to_do(course: Path, capsys: pytest.CaptureFixture) -> None:
+    path = course / "notebooks" / "solutions" / "01_x.ipynb"
+    in_conflict(path)
+    with pytest.raises(ValueError, match=r"solutions/01_x.ipynb has the marks of a merge conflict: line \d+ of the file") as error:
+        nb.read(path)
+    assert "git checkout --ours" in str(error.value) and "make execute NAME=01_x" in str(error.value)
+    assert main(["01_x"]) == 1 and "merge conflict" in capsys.readouterr().err
+    nb.write(book(new_code_cell("1")), nb.student_path(path))
+    assert exercises.main(["--check"]) == 1 and "merge conflict" in capsys.readouterr().err
+
+
+def test_a_copy_in_conflict_is_replaced(course: Path) -> None:
+    path = course / "notebooks" / "solutions" / "01_x.ipynb"
+    nb.write(book(new_code_cell("1")), path)
+    in_conflict(nb.student_path(path))
+    assert "merge conflict" in nb.drift(path)
+    nb.generate(path)
+    assert nb.drift(path) is None
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        new_code_cell("x = 1\n" + HEAD + "x = 2\n" + MIDDLE + "x = 3\n" + TAIL),
+        new_code_cell("x = 1\n=======\nx = 2"),
+        new_markdown_cell(HEAD + "words\n" + MIDDLE + "other words\n" + TAIL),
+        new_markdown_cell("words\n>>>>>>> 1a2b3c (their change)"),
+    ],
+)
+def test_marks_of_a_conflict_inside_a_cell_are_named(cell, tmp_path: Path) -> None:
+    nb.write(book(new_code_cell("1"), cell), tmp_path / "x.ipynb")
+    with pytest.raises(ValueError, match=r"merge conflict: cell 2 \(id .+\), line [12] is '[<>=]{7}"):
+        nb.read(tmp_path / "x.ipynb")
+
+
+def test_lines_that_are_no_conflict_are_read(tmp_path: Path) -> None:
+    cells = [
+        new_markdown_cell("A heading\n=======\nwords"),
+        new_code_cell("print('<<<<<<< HEAD')\nx = 1 << 2  # ======="),
+        new_code_cell("'========'", outputs=[new_output("stream", text=HEAD + MIDDLE)]),
+    ]
+    nb.write(book(*cells), tmp_path / "x.ipynb")
+    assert len(nb.read(tmp_path / "x.ipynb").cells) == 3
+
+
+def test_half_a_notebook_is_named(tmp_path: Path) -> None:
+    nb.write(book(new_code_cell("1")), tmp_path / "x.ipynb")
+    (tmp_path / "x.ipynb").write_text((tmp_path / "x.ipynb").read_text()[:50])
+    with pytest.raises(ValueError, match="x.ipynb is no notebook"):
+        nb.read(tmp_path / "x.ipynb")
 
 
 def test_unknown_chapter_lists_the_nearest() -> None:
@@ -225,9 +314,9 @@ def test_unknown_chapter_lists_the_nearest() -> None:
 
 def test_slug_is_rewritten_everywhere(tmp_path: Path) -> None:
     (tmp_path / "notebooks" / "solutions").mkdir(parents=True)
-    (tmp_path / "course_utils").mkdir()
-    module = tmp_path / "course_utils" / "notebooks.py"
-    module.write_text((ROOT / "course_utils" / "notebooks.py").read_text())
+    module = tmp_path / "course_utils" / "notebooks" / "address.py"
+    module.parent.mkdir(parents=True)
+    module.write_text((ROOT / "course_utils" / "notebooks" / "address.py").read_text())
     output = new_output("stream", text="https://github.com/someone/else /content\n")
     path = tmp_path / "notebooks" / "01_x.ipynb"
     nb.write(book(new_markdown_cell(nb.colab_link("01_x")), new_code_cell(nb.SETUP_CELL, outputs=[output])), path)
@@ -237,7 +326,7 @@ def test_slug_is_rewritten_everywhere(tmp_path: Path) -> None:
     assert text.count("me/my.course") == 4 and nb.SLUG not in text and "someone/else" in text
     assert 'SLUG = "me/my.course"' in module.read_text() and module.read_text().count("me/my.course") == 1
     assert nb.set_slug("me/my.course", tmp_path) == []
-    compile(module.read_text(), "notebooks.py", "exec")
+    compile(module.read_text(), "address.py", "exec")
 
 
 def test_slug_must_be_an_address() -> None:
@@ -305,7 +394,7 @@ def test_setup_cell_fetches_nothing_elsewhere(tmp_path: Path, remote: Path) -> N
     ],
 )
 def test_outputs_are_compared_with_tolerance(a: str, b: str, same: bool) -> None:
-    assert conftest.close(a, b) is same and conftest.close(b, a) is same
+    assert conftest.same_output(a, b) is same and conftest.same_output(b, a) is same
     assert (conftest.Output(a) == conftest.Output(b)) is same
 
 
@@ -322,13 +411,20 @@ def test_bars_pass_a_notebook_without_a_memory_figure(monkeypatch: pytest.Monkey
     conftest.check_bars("x.ipynb", 1.0, None)
 
 
+def run_pytest(folder: Path, *arguments: str) -> str:
+    """What pytest says about the notebooks in a folder, as it is set up for the course."""
+    command = [sys.executable, "-m", "pytest", "-c", str(ROOT / "pyproject.toml"), "-p", "conftest", "-p", "no:cacheprovider", "-q"]
+    alone = {**os.environ, "PYTHONPATH": str(ROOT), "COURSE_NOTEBOOK_SECONDS": "0.001"}
+    return subprocess.run([*command, *arguments, str(folder)], cwd=folder, text=True, capture_output=True, env=alone).stdout
+
+
+def stored(source: str, text: str | None, **metadata):
+    outputs = [] if text is None else [new_output("stream", text=text)]
+    return new_code_cell(source, execution_count=1, outputs=outputs, metadata=metadata)
+
+
 def test_nbval_fails_what_has_drifted(tmp_path: Path) -> None:
     """One small notebook with good and bad cells, run as `pytest` runs the chapters."""
-
-    def stored(source: str, text: str | None, **metadata):
-        outputs = [] if text is None else [new_output("stream", text=text)]
-        return new_code_cell(source, execution_count=1, outputs=outputs, metadata=metadata)
-
     plot = "import sys; sys.stderr.write('noise'); 5;"
     cells = [
         stored("print('near 0.501')", "near 0.5\n"),
@@ -340,9 +436,23 @@ def test_nbval_fails_what_has_drifted(tmp_path: Path) -> None:
         stored("print(object())", "<object object at 0x7f0000000000>\n"),
     ]
     nb.write(nb.normalise(new_notebook(cells=cells)), tmp_path / "x.ipynb")
-    command = [sys.executable, "-m", "pytest", "-c", str(ROOT / "pyproject.toml"), "-p", "conftest", "-p", "no:cacheprovider"]
-    alone = {**os.environ, "PYTHONPATH": str(ROOT), "COURSE_NOTEBOOK_SECONDS": "0.001"}
-    ran = subprocess.run([*command, "-q", str(tmp_path / "x.ipynb")], cwd=tmp_path, text=True, capture_output=True, env=alone)
-    failed = {int(number) for number in re.findall(r"^FAILED .+::Cell (\d+)", ran.stdout, re.M)}
-    assert failed == {3, 4, 5}, ran.stdout
-    assert "3 failed, 4 passed, 1 error" in ran.stdout and "at most 0 s are allowed" in ran.stdout
+    said = run_pytest(tmp_path)
+    failed = {int(number) for number in re.findall(r"^FAILED .+::Cell (\d+)", said, re.M)}
+    assert failed == {3, 4, 5}, said
+    assert "3 failed, 4 passed, 1 error" in said and "at most 0 s are allowed" in said
+
+
+def test_side_by_side_the_bars_hold_and_are_reported_together(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        shown = stored("import os; print(os.environ['OMP_NUM_THREADS'])", "1\n")
+        nb.write(nb.normalise(new_notebook(cells=[shown, stored("print('new words')", f"old words of {name}\n")])), tmp_path / f"{name}.ipynb")
+    said = run_pytest(tmp_path, "-n", "2", "--dist", "loadfile")
+    assert "2 failed, 2 passed, 2 errors" in said, said
+    assert len(re.findall(r"^ +[\d.]+ s, +\d+ MB  \S*[ab]\.ipynb$", said, re.M)) == 2, "each worker hands in what it measured"
+    assert said.count("at most 0 s are allowed") >= 2 and "old words of a" in said and "old words of b" in said
+
+
+def test_pytest_names_a_notebook_in_conflict(tmp_path: Path) -> None:
+    in_conflict(tmp_path / "x.ipynb")
+    said = run_pytest(tmp_path, "--collect-only")
+    assert "x.ipynb has the marks of a merge conflict" in said and "make execute" in said and "Traceback" not in said, said

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 import subprocess
+import sys
 
 import pytest
 from packaging.requirements import Requirement
 
-from course_utils.notebooks import ROOT
+from course_utils.places import course_folder
 
+ROOT = course_folder()
 # Colab's own versions, 19 August 2026 (googlecolab/backend-info).
 COLAB = {"torch": "2.11.0", "torchvision": "0.26.0", "ipywidgets": "7.7.1", "numpy": "2.1.3", "matplotlib": "3.10.0", "pillow": "11.3.0"}
 
@@ -55,7 +57,7 @@ def test_conda_environment_lists_the_same(requirements) -> None:
 
 def test_help_lists_every_command() -> None:
     out = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    for target in ("lab", "test", "test-real", "execute", "train", "bench", "clean", "help"):
+    for target in ("lab", "test", "test-all", "test-fast", "test-real", "execute", "train", "bench", "clean", "help"):
         assert re.search(rf"^  make {target} +\w", out, re.M), out
 
 
@@ -75,6 +77,39 @@ def test_ci_runs_what_the_readme_names() -> None:
     commands = set(re.findall(r"\bmake ([a-z-]+)", "\n".join(
         line for line in (ROOT / ".ci" / "run").read_text().splitlines() if not line.startswith("#")
     )))  # fmt: skip
-    assert commands == {"test", "test-real"}
+    assert commands == {"test-all", "test-real"}
     readme = (ROOT / "README.md").read_text()
     assert all(f"make {command}" in readme for command in commands) and "chromium" in readme.lower()
+
+
+def pytest_line(target: str) -> str:
+    """The command that a target of the Makefile would run pytest with."""
+    lines = subprocess.run(["make", "-n", target, "NAME="], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    return next(line for line in lines.replace("\\\n", " ").splitlines() if "-m pytest" in line)
+
+
+@pytest.mark.parametrize(
+    "target, units, students, authors", [("test", True, True, False), ("test-all", True, True, True), ("test-real", False, True, False)]
+)
+def test_every_chapter_is_covered_without_a_list(target: str, units: bool, students: bool, authors: bool) -> None:
+    line = pytest_line(target)
+    assert not re.search(r"\d\d_", line) and "-n auto --dist loadfile" in line
+    arguments = line.split("-m pytest")[1].split()
+    if target == "test-real":
+        assert line.startswith("COURSE_DATA=real ") and "--nbval-lax" in arguments
+    # From the empty places that pytest goes through by itself, with what is left out.
+    ran = subprocess.run(
+        [sys.executable, "-m", "pytest", "--collect-only", "-q", *arguments, "-n", "0"], cwd=ROOT, capture_output=True, text=True
+    )
+    assert ran.returncode == 0, ran.stdout[-2000:]
+    files = set(re.findall(r"^(\S+?\.\w+)::", ran.stdout, re.M))
+    assert any(file.startswith("tests/") for file in files) is units
+    for path in (ROOT / "notebooks").rglob("*.ipynb"):
+        wanted = authors if path.parent.name == "solutions" else students
+        assert (str(path.relative_to(ROOT)) in files) is wanted, path
+
+
+def test_opening_the_course_does_not_wait_for_torch() -> None:
+    code = "import sys, course_utils.lab; print([name for name in ('torch', 'matplotlib', 'nbformat') if name in sys.modules])"
+    ran = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert ran.stdout == "[]\n"

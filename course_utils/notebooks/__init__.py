@@ -8,7 +8,7 @@ Authors edit `notebooks/solutions/NN_name.ipynb`; `notebooks/NN_name.ipynb` is g
 
 from .address import SETUP_CELL, SLUG, colab_link, set_slug
 from .chapters import refresh
-from .files import ROOT, authored, read, student_path, write
+from .files import authored, read, student_path, write
 from .pictures import LIMIT, compact, with_compact_pictures, without_pictures
 from .run import KERNEL, LANGUAGE, normalise
 from .student import carry_outputs, drift, generate, student

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from . import files
+from ..places import course_folder
 
 SLUG = "OWNER/REPO"  # the repository on GitHub; `--slug` rewrites it everywhere
 
@@ -34,7 +34,7 @@ def colab_link(name: str) -> str:
 
 def set_slug(slug: str, root: Path | None = None) -> list[Path]:
     """Rewrite the repository's address (`owner/name`) in README, links, set-up cells and this module; outputs stay."""
-    root = root or files.ROOT
+    root = root or course_folder()
     if not re.fullmatch(r"[\w.-]+/[\w.-]+", slug):
         raise ValueError(f"{slug!r} is not a repository's address; OWNER/REPO is expected, as in github.com/OWNER/REPO.")
     changed = []

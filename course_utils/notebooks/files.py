@@ -9,15 +9,15 @@ from pathlib import Path
 
 import nbformat
 
-ROOT = Path(__file__).resolve().parents[2]
+from ..places import course_folder
+from ..runtime import pick
+
 CONFLICT = re.compile(r"^(<{7}|\|{7}|={7}|>{7})( .*)?$")  # git's marks around what two people changed
 
 
 def authored(names: Iterable[str] = ()) -> list[Path]:
     """The authors' notebooks, all or those named ("09_fgsm"), in order."""
-    from ..runtime import pick  # here, not above: opening JupyterLab needs this module, and runtime brings torch
-
-    found = {path.stem: path for path in sorted((ROOT / "notebooks" / "solutions").glob("*.ipynb"))}
+    found = {path.stem: path for path in sorted((course_folder() / "notebooks" / "solutions").glob("*.ipynb"))}
     return [found[pick("chapter", Path(name).stem, found)] for name in names] or list(found.values())
 
 
@@ -28,7 +28,7 @@ def student_path(path: Path) -> Path:
 
 def shown(path: Path) -> str:
     """A path as people write it: from the course's folder on."""
-    return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else str(path)
+    return str(path.relative_to(course_folder())) if path.is_relative_to(course_folder()) else str(path)
 
 
 def read(path: Path):

@@ -110,19 +110,19 @@ def check_words(source: str) -> None:
 def resembles(line: str) -> bool:
     """Whether a line of code that is no mark looks like one.
 
-    Three # in a row are kept for marks. Else a comment is taken for one when two words in it are nearly those of a
-    mark, or one alone is; and a line without # when its first two words are.
+    Three # in a row are kept for marks. Else a line is taken for one when it, or a comment in it, begins with words like
+    those of a mark or holds them almost unchanged further on, and when a comment is one such word.
     """
     text = unicodedata.normalize("NFKC", line)
     if "###" in text:
         return True
     comments = [words(part) for part in text.split("#")[1:]]
-    if any(announces(part[start:], 0.6) for part in comments for start in range(len(part))):
-        return True
     if any("".join(part) in (*HEADS, TAIL, TAIL + "S") for part in comments):
         return True
-    bare = re.match(r"\W*([^\W_]+[\s_-]+[^\W_]+)", text)
-    return bare is not None and announces(words(bare[1]), 0.75)
+    if any(announces(part[1:][start:], 0.75) for part in comments for start in range(len(part))):
+        return True
+    pairs = [words("".join(pair)) for pair in re.findall(r"(?<![^\W_])([^\W_]+[\s_-]+)(?=([^\W_]+))", text)]
+    return any(announces(part, 0.6) for part in comments + pairs[:1]) or any(announces(pair, 0.75) for pair in pairs)
 
 
 def words(text: str) -> list[str]:

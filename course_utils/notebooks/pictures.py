@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import io
 from copy import deepcopy
+from functools import lru_cache
 
 import nbformat
 import numpy as np
@@ -68,14 +69,25 @@ def compact(png: bytes, step: int = STEPS[0]) -> bytes:
     pictures are enlarged pixels, and noise inside them reads as noise of the attack, and doubles the size.
     """
     picture = Image.open(io.BytesIO(png))
-    if "A" in picture.getbands() and picture.getextrema()[-1][0] < 255:  # what is transparent stays so
+    kept = faithful(png)
+    return kept if transparent(picture) else min(kept, encoded(rounded(picture.convert("RGB"), step)), key=len)
+
+
+@lru_cache(maxsize=64)  # the pictures of one chapter, which are tried with several steps
+def faithful(png: bytes) -> bytes:
+    """The smallest of the PNG as it is, written anew, and with a palette where hardly a pixel shows it."""
+    picture = Image.open(io.BytesIO(png))
+    if transparent(picture):
         return min(png, encoded(picture), key=len)
     picture = picture.convert("RGB")
-    candidates = [png, encoded(picture), encoded(rounded(picture, step))]
     palette = picture.quantize(256, Image.Quantize.MEDIANCUT, kmeans=1, dither=Image.Dither.NONE)
-    if visible_loss(picture, palette.convert("RGB")) <= FEW:
-        candidates.append(encoded(palette))
-    return min(candidates, key=len)
+    few = [palette] if visible_loss(picture, palette.convert("RGB")) <= FEW else []
+    return min(png, *map(encoded, [picture, *few]), key=len)
+
+
+def transparent(picture: Image.Image) -> bool:
+    """Whether a picture has pixels that the page shines through; such ones are never repainted."""
+    return "transparency" in picture.info or ("A" in picture.getbands() and picture.getextrema()[-1][0] < 255)
 
 
 def rounded(picture: Image.Image, step: int) -> Image.Image:
