@@ -73,7 +73,8 @@ def test_what_looks_like_a_mark_is_refused(near: str) -> None:
         (cell("### BEGIN SOLUTION", "x = 1", "### END SOLUTION"), "line 1 begins a solution outside a function"),
         (cell("if True:", BEGIN, "    x = 1", END), "line 2 begins a solution outside a function"),
         (cell("class A:", BEGIN, "    x = 1", END), "line 2 begins a solution outside a function"),
-        (cell("def f(x) -> int", BEGIN, SECRET, END), "without its solution the cell is no Python"),
+        (cell("def f(x):", "    ## BEGIN S", "OLUTION", SECRET, "    ## END SO", "LUTION"), "the cell, without its solution, is no Python"),
+        (cell("def f(x) -> int", BEGIN, SECRET, END), "the cell, without its solution, is no Python"),
     ],
 )
 def test_marks_out_of_place_are_refused(source: str, words: str) -> None:
@@ -93,6 +94,7 @@ def test_a_mark_outside_code_is_refused(make, line: str) -> None:
     [
         "x = 1  # the solution of the equation", "# Ensure that this is one solution of many", "end = solution = 3", "begin, solution = f()",
         '"""In the end the solution is unique."""', "# end of the loop", "# begin with the solid line", "%matplotlib inline", "x = '# 1 ## 2'",
+        "", "\n\n!ls\nfiles = !ls\ntorch?", "%%time\nx = 1", "await f()",
     ],
 )  # fmt: skip
 def test_ordinary_lines_pass(source: str) -> None:
@@ -106,7 +108,7 @@ def test_ordinary_words_pass() -> None:
 
 def test_functions_of_many_shapes() -> None:
     source = cell(
-        "%timeit pass", "class Net:", "    async def f(", "        self,", "    ) -> int:", "        '''What it does.'''", "    " + BEGIN,
+        "", "%timeit pass", "class Net:", "    async def f(", "        self,", "    ) -> int:", "        '''What it does.'''", "    " + BEGIN,
         "        def inner():", "            return 1", "", "        return inner()", "    " + END, "    def g(self):", "        if self:",
         "        " + BEGIN, "            return 1", "        " + END, "        return 2",
     )  # fmt: skip

@@ -13,6 +13,8 @@ import unicodedata
 from difflib import SequenceMatcher
 from typing import NamedTuple
 
+from IPython.core.inputtransformer2 import TransformerManager
+
 STUB = "raise NotImplementedError  # your code here"
 MARK = re.compile(r"(?P<indent> *)### (?P<kind>BEGIN|END) SOLUTION")
 HEADS = ("BEGIN", "START", "END", "STOP")
@@ -66,13 +68,13 @@ def blocks(source: str) -> list[Block]:
 def stub(source: str) -> str:
     """The student's version of a code cell: each solution block becomes one line that raises NotImplementedError."""
     lines: list[str | None] = [None, *source.split("\n")]
-    raising = {}
+    raising = set()
     for block in blocks(source):
         lines[block.begin : block.end + 1] = [block.indent + STUB] + [None] * (block.end - block.begin)
-        raising[block.begin] = block
+        raising.add(block.begin)
     kept = [(number, line) for number, line in enumerate(lines) if line is not None]
     out = "\n".join(line for _, line in kept)
-    inside = lines_in_functions(out) if raising else set()
+    inside = lines_in_functions(out)
     for place, (number, _) in enumerate(kept, 1):
         if number in raising and place not in inside:
             raise ValueError(
@@ -82,12 +84,12 @@ def stub(source: str) -> str:
 
 
 def lines_in_functions(source: str) -> set[int]:
-    """The numbers of the lines that stand in the body of a function."""
-    plain = re.sub(r"(?m)^( *)[%!].*$", r"\1pass", source)  # IPython's own commands are no Python
+    """The numbers of the lines that stand in the body of a function. What is no Python is refused: a mark may be broken in two."""
+    blank = len(re.match(r"(?:[ \t]*\n)*", source)[0].split("\n")) - 1  # IPython takes them away
     try:
-        tree = ast.parse(plain)
+        tree = ast.parse("\n" * blank + TransformerManager().transform_cell(source))
     except SyntaxError as error:
-        raise ValueError(f"without its solution the cell is no Python: {error.msg}: {(error.text or '').strip()!r}.") from None
+        raise ValueError(f"the cell, without its solution, is no Python: {error.msg}: {(error.text or '').strip()!r}.") from None
     functions = [node for node in ast.walk(tree) if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))]
     return {line for node in functions for line in range(node.body[0].lineno, (node.end_lineno or 0) + 1)}
 
