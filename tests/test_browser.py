@@ -40,6 +40,11 @@ const digest = async (img) => {
 Promise.all(Array.from(document.querySelectorAll("img.widget-image, img.jupyter-widgets")).map(digest))
   .then(done, (error) => done(["failed: " + error]));
 """
+# The sizes of all pictures in outputs: pixels that the file has, pixels that it takes on the page.
+SIZES = """
+return Array.from(document.querySelectorAll(".jp-OutputArea-output img, img.widget-image, img.jupyter-widgets"))
+  .filter((img) => img.clientWidth > 0).map((img) => [img.naturalWidth, img.clientWidth]);
+"""
 # In JupyterLab's own words: is the kernel idle, and is every code cell executed? Which cells failed?
 STATE = """
 const panel = window.jupyterapp && window.jupyterapp.shell.currentWidget;
@@ -159,6 +164,11 @@ def test_slider_moves_the_picture(name: str, server: str, browser, tmp_path: Pat
     handle = wait(lambda: browser.find_elements(By.CSS_SELECTOR, ".widget-slider .noUi-handle"), "a slider", 60)[0]
     before = wait(pictures, "the panel's picture", 60)
     assert not before[0].startswith("failed")
+    sizes = browser.execute_script(SIZES)
+    assert len(sizes) >= 3
+    # Never blurred: each pixel of a picture that fits into the page is half a point, of a wider one less.
+    assert all(held >= 2 * shown - 1 for held, shown in sizes), sizes
+    assert any(held <= 2 * shown + 1 for held, shown in sizes), sizes
     browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", handle)
     shot("slider-before")
     readout = browser.find_elements(By.CSS_SELECTOR, ".widget-slider .widget-readout")[0]  # the handle's own number is rounded to one decimal
