@@ -121,13 +121,13 @@ def test_transparent_pictures_are_never_repainted() -> None:
 
 def test_a_chapter_gets_the_finest_colours_that_fit() -> None:
     full = chapter(*[{"image/png": base64.b64encode(png(noise(120, 120, 3))).decode()}] * 3)
-    sizes = []
-    for step in pictures.STEPS:
-        sizes.append(pictures.size(chapter(*[{"image/png": base64.b64encode(nb.compact(png(noise(120, 120, 3)), step)).decode()}] * 3)))
+    reduced = [base64.b64encode(nb.compact(png(noise(120, 120, 3)), step)).decode() for step in pictures.STEPS]
+    sizes = [pictures.size(chapter(*[{"image/png": one}] * 3)) for one in reduced]
     assert sizes == sorted(sizes, reverse=True) and sizes[-1] < sizes[0] < pictures.size(full)
     for wanted in sizes:
         assert pictures.size(nb.with_compact_pictures(full, wanted)) == wanted
-    with pytest.raises(ValueError, match=r"the chapter takes 0\.1 MB; at most 0\.0 MB are stored.*largest output is that of cell " + full.cells[0].id):
+    words = r"the chapter takes 0\.1 MB; at most 0\.0 MB are stored.*largest output is that of cell "
+    with pytest.raises(ValueError, match=words + full.cells[0].id):
         nb.with_compact_pictures(full, 20_000)
 
 

@@ -74,7 +74,10 @@ def drift(path: Path) -> str | None:
     for number, (a, b) in enumerate(zip(want, have), 1):
         for key in ("cell_type", "source", "id", "metadata"):
             if a.get(key) != b.get(key):
-                return f"{committed.name}: cell {number} ({b.id}) differs in its {key}:\n  generated {a.get(key)!r:.300}\n  committed {b.get(key)!r:.300}"
+                return (
+                    f"{committed.name}: cell {number} ({b.id}) differs in its {key}:\n"
+                    f"  generated {a.get(key)!r:.300}\n  committed {b.get(key)!r:.300}"
+                )
     if len(want) != len(have):
         return f"{committed.name}: {len(want)} cells are generated, {len(have)} committed"
     return None
