@@ -97,7 +97,6 @@ def test_hints_form_a_ladder(file: str, name: str) -> None:
     assert one.difficulty in (1, 2, 3) and 1 <= one.minutes <= 60
 
 
-<<<<<<< HEAD
 # ---------------------------------------------------------------- every chapter
 
 
@@ -138,17 +137,6 @@ def test_notebooks_without_checks_check_nothing() -> None:
     for path in (ROOT / "notebooks" / "solutions").glob("*.ipynb"):
         if f"ch{path.stem}" not in checks.CHAPTERS:
             assert not USED.findall("\n".join(cells(f"ch{path.stem}"))), f"no course_utils/checks/ch{path.stem}.py"
-=======
-def test_notebooks_use_exactly_the_registered_exercises() -> None:
-    checked, named = set(), set()
-    for path in (course_folder() / "notebooks" / "solutions").glob("*.ipynb"):
-        for cell in nbformat.read(path, as_version=4).cells:
-            if cell.cell_type == "code":
-                named.update(USED.findall(cell.source))
-                checked.update(re.findall(r"\bcheck\(\s*[\"']([\w-]+)[\"']", cell.source))
-    assert named <= set(ALL), f"not registered: {named - set(ALL)}"
-    assert checked == set(ALL), f"in no notebook: {set(ALL) - checked}"
->>>>>>> 8afcbbf (Solution marks: exact or refused, with chapter, cell and line; merge conflicts say what to do; tests run side by side)
 
 
 @each_chapter
