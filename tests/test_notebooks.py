@@ -220,14 +220,15 @@ def test_executing_a_chapter_writes_both_notebooks(course: Path) -> None:
 
 def test_a_set_up_cell_edited_by_hand_goes_back_to_the_common_one(course: Path) -> None:
     path = course / "notebooks" / "solutions" / "01_x.ipynb"
-    (course / "course_utils").symlink_to(ROOT / "course_utils")
+    (course / "course_utils").mkdir()  # the set-up cell takes the package that it finds; this one starts at once
+    (course / "course_utils" / "__init__.py").write_text("def claim(text, holds): print(text)\ndef setup(): print('Ready')\n")
     setup = new_code_cell("edited by hand", metadata={"tags": ["setup", "nbval-ignore-output"]})
     nb.write(book(setup, new_code_cell("claim('one', True)")), path)
     nb.refresh(path)
     for written in (path, nb.student_path(path)):
         cells = code_cells(written)
-        assert cells[0].source == nb.SETUP_CELL and "Ready: drawn pictures" in cells[0].outputs[0].text
-        assert cells[1].outputs[0].text == "✓ one\n"
+        assert cells[0].source == nb.SETUP_CELL and cells[0].outputs[0].text == "Ready\n"
+        assert cells[1].outputs[0].text == "one\n"
 
 
 def test_a_broken_chapter_is_named_before_it_is_run(course: Path, capsys: pytest.CaptureFixture) -> None:
@@ -445,7 +446,8 @@ def test_nbval_fails_what_has_drifted(tmp_path: Path) -> None:
 def test_side_by_side_the_bars_hold_and_are_reported_together(tmp_path: Path) -> None:
     for name in ("a", "b"):
         shown = stored("import os; print(os.environ['OMP_NUM_THREADS'])", "1\n")
-        nb.write(nb.normalise(new_notebook(cells=[shown, stored("print('new words')", f"old words of {name}\n")])), tmp_path / f"{name}.ipynb")
+        cells = [shown, stored("print('new words')", f"old words of {name}\n")]
+        nb.write(nb.normalise(new_notebook(cells=cells)), tmp_path / f"{name}.ipynb")
     said = run_pytest(tmp_path, "-n", "2", "--dist", "loadfile")
     assert "2 failed, 2 passed, 2 errors" in said, said
     assert len(re.findall(r"^ +[\d.]+ s, +\d+ MB  \S*[ab]\.ipynb$", said, re.M)) == 2, "each worker hands in what it measured"
