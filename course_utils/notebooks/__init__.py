@@ -12,3 +12,9 @@ from .files import authored, read, student_path, write
 from .pictures import LIMIT, compact, with_compact_pictures, without_pictures
 from .run import KERNEL, LANGUAGE, normalise
 from .student import carry_outputs, drift, generate, student
+
+__all__ = [
+    "KERNEL", "LANGUAGE", "LIMIT", "SETUP_CELL", "SLUG", "authored", "carry_outputs", "colab_link", "compact",
+    "drift", "generate", "normalise", "read", "refresh", "set_slug", "student", "student_path",
+    "with_compact_pictures", "without_pictures", "write",
+]  # fmt: skip
