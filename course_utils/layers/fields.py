@@ -5,10 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from torch import fx, nn
+from torch import nn
 
 from .activations import layer_name, resolve
-from .steps import MIX_ALL, Axis, Plan
+from .axes import Axis
+from .plan import Plan
+from .tracing import hooked_everywhere
+
+_MIX_ALL = set(  # what is known to mix all positions, for the words of a message
+    "flatten view reshape mean sum amax adaptiveavgpool2d adaptivemaxpool2d adaptive_avg_pool2d adaptive_max_pool2d "
+    "linear softmax log_softmax layernorm groupnorm instancenorm2d matmul multiheadattention squeeze".split()
+)
 
 
 @dataclass(frozen=True)
@@ -32,7 +39,7 @@ class ReceptiveField:
     @property
     def units(self) -> tuple[int, int]:
         """Rows and columns of the layer's map."""
-        return len(self.axes[0].first), len(self.axes[1].first)
+        return len(self.axes[0]), len(self.axes[1])
 
     def box(self, row: int, column: int) -> tuple[int, int, int, int]:
         """What unit (row, column) really sees: pixels [y0:y1, x0:x1], inside the picture, as (y0, x0, y1, x1)."""
@@ -54,24 +61,28 @@ def receptive_field(model: nn.Module, layer: str | nn.Module, size: int | tuple[
     sides = (size, size) if isinstance(size, int) else tuple(size) if isinstance(size, tuple | list) else ()
     if len(sides) != 2 or not all(isinstance(side, int) and side > 0 for side in sides):
         raise ValueError(f"size is {size}; the picture's side in pixels, or (rows, columns), is expected.")
+    if hooked_everywhere():
+        raise ValueError("hooks on all modules are registered, and what they do to the maps is not known; remove them first.")
     try:
         plan = Plan(model, sides)
-    except (fx.proxy.TraceError, TypeError) as problem:
+    except Exception as problem:  # whatever a forward does to stand-ins for tensors
         raise ValueError(
             f"the forward of {type(model).__name__} cannot be written down as fixed steps, so what its layers see is "
             f"not known: {problem}"
         ) from problem
     if module not in plan.outputs:
-        raise ValueError(f"layer {name!r} gives no output of its own when the model runs; choose another layer.")
+        raise ValueError(
+            f"layer {name!r} gives no output of its own when the model runs, or lies in a part with hooks; choose another."
+        )
     seen = plan.sees[plan.outputs[module]]
     if seen is None or isinstance(seen, str):
         clear = {plan.outputs[m]: n for n, m in model.named_modules() if n and m in plan.outputs}
         last = [n for node, n in clear.items() if isinstance(plan.sees[node], tuple)][-1:]
         hint = f" Choose a layer before it, such as {last[0]!r}." if last else ""
-        known = seen is None or seen.rstrip(")").split("(")[-1].lower() in MIX_ALL
+        known = seen is None or seen.rstrip(")").split("(")[-1].lower() in _MIX_ALL
         why = "every pixel is seen by every unit" if known else "it is not known which pixels a unit sees"
         raise ValueError(f"layer {name!r} has no receptive field of its own: from {seen} on, {why}.{hint}")
-    if 0 in (len(seen[0].first), len(seen[1].first)):
+    if 0 in (len(seen[0]), len(seen[1])):
         raise ValueError(f"size is {size}; for layer {name!r} the picture is too small: its map would be empty.")
 
     def each(attribute: str) -> int | tuple[int, int]:

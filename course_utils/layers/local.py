@@ -2,136 +2,64 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, fx, nn
 
-from ..runtime import check_pictures, frozen
-from .steps import ZERO, Plan
+from ..runtime import check_count, check_pictures, frozen
+from .crops import KeptMap, Patch, check_boxes, paste_checked
+from .plan import Plan
+from .tracing import why_no_plan
+from .windows import ZERO
+from .work import FEW, GATHER, WORTH, WRITE, WorkMeter
 
 
-class _Patch(NamedTuple):
-    """The part of a map that may differ from the base picture's map: cells [B, C, h, w] at (top, left), each [B]."""
+class _NotLocal(Exception):
+    """The reason why whole pictures must be run."""
 
-    cells: Tensor
+
+class _Region(NamedTuple):
+    """The part of a step's map that is computed: its top left cells, each [K], and its size."""
+
     top: Tensor
     left: Tensor
-
-
-class _Map:
-    """A base picture's map [N, C, H, W] as a table with a row for each cell, from which crops are gathered quickly."""
-
-    def __init__(self, base: Tensor) -> None:
-        _, channels, self.height, self.width = base.shape
-        cells = base.permute(0, 2, 3, 1).reshape(-1, channels)
-        outside = cells.new_tensor([0.0, -torch.inf])[:, None].expand(2, channels)  # rows ZERO and LOWEST
-        self.table = torch.cat([outside, cells])
-
-    def crop(
-        self, index: Tensor, patch: _Patch, top: Tensor, left: Tensor, height: int, width: int, border: int
-    ) -> Tensor:
-        """[B, C, height, width] from (top, left) of the maps of pictures `index`, with the patch pasted in.
-
-        Cells outside the map hold the border's value. Cells of the patch that lie outside the crop or outside the map
-        go to a spare last row, so that shapes never depend on values.
-        """
-        batch, (high, wide) = len(index), patch.cells.shape[2:]
-        ramp = torch.arange(max(batch, height, width, high, wide), device=index.device)
-        top, left = top[:, None, None], left[:, None, None]
-        rows, columns = top + ramp[:height, None], left + ramp[:width]
-        source = 2 + (index[:, None, None] * self.height + rows) * self.width + columns
-        source = source.where(self._inside(rows, columns), border)
-        rows, columns = patch.top[:, None, None] + ramp[:high, None], patch.left[:, None, None] + ramp[:wide]
-        y, x = rows - top, columns - left
-        shown = self._inside(rows, columns) & (y >= 0) & (y < height) & (x >= 0) & (x < width)
-        target = ((ramp[:batch, None, None] * height + y) * width + x).where(shown, batch * height * width)
-        result = self.table.index_select(0, F.pad(source.flatten(), (0, 1)))
-        result.index_copy_(0, target.flatten(), patch.cells.permute(0, 2, 3, 1).reshape(-1, result.shape[1]))
-        return result[:-1].view(batch, height, width, -1).permute(0, 3, 1, 2)
-
-    def _inside(self, rows: Tensor, columns: Tensor) -> Tensor:
-        return (rows >= 0) & (rows < self.height) & (columns >= 0) & (columns < self.width)
-
-
-def paste(x: Tensor, boxes: Tensor, patches: Tensor, *, index: Tensor | None = None) -> Tensor:
-    """Copies [K, C, H, W] of pictures `x` with patch k pasted at box k; boxes, patches and index are as in `Local`."""
-    return _paste(x, *_check_boxes(x, boxes, patches, index))
-
-
-def _paste(x: Tensor, boxes: Tensor, patches: Tensor, index: Tensor) -> Tensor:
-    (_, channels, height, width), (high, wide) = x.shape, patches.shape[2:]
-    ramp = torch.arange(max(len(boxes), channels, high, wide), device=x.device)
-    rows = (boxes[:, :1] + ramp[:high])[:, None, :, None]
-    columns = (boxes[:, 1:] + ramp[:wide])[:, None, None, :]
-    inside = (rows >= 0) & (rows < height) & (columns >= 0) & (columns < width)
-    planes = ramp[: len(boxes), None, None, None] * channels + ramp[:channels, None, None]
-    pixels = x.new_empty(len(boxes) * x[0].numel() + 1)  # the spare last one takes what hangs over the edge
-    pictures = pixels[:-1].view(len(boxes), *x.shape[1:])
-    pictures.copy_(x[index] if len(x) > 1 else x)
-    target = ((planes * height + rows) * width + columns).where(inside, len(pixels) - 1)
-    pixels.put_(target, patches)
-    return pictures
-
-
-def _check_boxes(x: Tensor, boxes: Tensor, patches: Tensor, index: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
-    """Boxes, patches and index, on the device of the pictures; ValueErrors where they do not fit together."""
-    count, (pictures, channels) = len(boxes), x.shape[:2]
-    if boxes.dtype != torch.int64 or boxes.dim() != 2 or boxes.shape[1] != 2 or count == 0:
-        raise ValueError(f"boxes is {boxes.dtype} {list(boxes.shape)}; int64 [K, 2] with rows and columns is expected.")
-    if patches.dim() != 4 or patches.shape[0] not in (1, count) or patches.shape[1] != channels:
-        raise ValueError(f"patches has shape {list(patches.shape)}; [{count} or 1, {channels}, h, w] is expected.")
-    if index is None and pictures > 1:
-        raise ValueError(f"x holds {pictures} pictures; say with index [K] which picture each box belongs to.")
-    index = torch.zeros(count, dtype=torch.int64) if index is None else index
-    if index.shape != (count,) or index.min() < 0 or index.max() >= pictures:
-        raise ValueError(f"index must hold {count} numbers from 0 to {pictures - 1}, one a box.")
-    return boxes.to(x.device), patches.to(x).expand(count, -1, -1, -1), index.to(x.device)
+    height: int
+    width: int
 
 
 class Local:
     """A model prepared for many small changes of the same pictures: `Local(model, x)(boxes, patches)`.
 
-    It keeps every map of the unchanged pictures. A patch is followed from step to step: only the cells it can reach are
+    It keeps the maps of the unchanged pictures. A patch is followed from step to step: only the cells it can reach are
     computed again, on a crop of the kept map with the changed cells pasted in. Once the reached part is larger
     than `share` of a map, or a step mixes all positions, the rest of the network runs in full.
 
-    Where the model's forward cannot be written down as fixed steps, or mixes all positions at once, whole pictures are
-    run instead; `why_not` then says the reason, and is None otherwise. The model must not change while this is in use.
+    Where the steps of the model's forward cannot be known, or where this would save less than `worth` of the work, whole
+    pictures are run instead; `why_not` then says the reason, and is None otherwise. Before anything is trusted, two
+    patches go both ways and must agree. The model must not change while this is in use. `count` is how many patches are to
+    come, where that is known: for a few, the preparation is not worth it.
     """
 
-    def __init__(self, model: nn.Module, x: Tensor, *, share: float = 0.7, local: bool = True) -> None:
-        self.model, self.x, self.share = model, check_pictures(x, model).detach(), share
+    def __init__(
+        self, model: nn.Module, x: Tensor, *, share: float = 0.7, worth: float = WORTH, count: float = math.inf,
+        local: bool = True,
+    ) -> None:  # fmt: skip
+        self.model, self.x, self.share, self.worth = model, check_pictures(x, model).detach(), share, worth
+        self.count = count
+        self.maps: dict[fx.Node, KeptMap] = {}
         self.why_not: str | None = None if local else "switched off"
-        self.maps: dict[fx.Node, _Map] = {}
         if local:
-            self._prepare()
-
-    def _prepare(self) -> None:
-        try:
-            self.plan = Plan(self.model, tuple(self.x.shape[2:]))  # type: ignore[arg-type]
-        except Exception as problem:  # whatever a forward does to stand-ins for tensors; the plain way needs none
-            self.why_not = f"the forward cannot be written down as fixed steps: {problem}"
-            return
-        if not self.plan.windows:
-            mixing = next((seen for seen in self.plan.sees.values() if isinstance(seen, str)), "output")
-            self.why_not = f"{mixing} mixes all positions before any convolution or pooling"
-            return
-        with frozen(self.model), torch.no_grad():
-            values: dict[fx.Node, Any] = {**self.plan.constants, self.plan.input: self.x.clone()}
-            made = {}
-            for node in self.plan.graph.nodes:
-                if node not in values:
-                    values[node] = self.plan.run(node, values)
-                made[node] = getattr(values[node], "_version", None)
-            plain, own = self.model(self.x.clone()), values[node]
-        self.base = {node: values[node] for node, seen in self.plan.sees.items() if isinstance(seen, tuple)}
-        same = isinstance(plain, Tensor) and isinstance(own, Tensor) and plain.shape == own.shape
-        if not (same and (plain - own).abs().max() <= 1e-4 * plain.abs().max()):
-            self.why_not = "written down as fixed steps, the forward gives other results"
-        elif any(value._version != made[node] for node, value in self.base.items() if node in made):
-            self.why_not = "a step changes the values of an earlier one in place"
+            try:
+                with frozen(model), torch.no_grad():
+                    self._prepare()
+            except _NotLocal as reason:
+                self.why_not = str(reason)
+            except Exception as problem:  # a step that fails on its own; whole pictures show whether the model does
+                self.why_not = f"a step cannot be run by itself: {problem}"
+        if self.why_not is not None:
+            self.maps.clear()
 
     def __call__(self, boxes: Tensor, patches: Tensor, *, index: Tensor | None = None, batch_size: int = 8) -> Tensor:
         """The scores [K, classes] of the pictures with patch k pasted at box k.
@@ -140,77 +68,191 @@ class Local:
         `patches` [K, C, h, w], or [1, C, h, w] for the same everywhere. `index` int64 [K]: which picture each box
         belongs to; it may be left out for a single picture.
         """
-        boxes, patches, index = _check_boxes(self.x, boxes, patches, index)
+        check_count(batch_size, "batch_size")
+        boxes, patches, index = check_boxes(self.x, boxes, patches, index)
         regions = self._regions(boxes, *patches.shape[2:]) if self.why_not is None else {}
+        local = self.why_not is None and self._saved(regions) >= self.worth
         results = []
         with frozen(self.model), torch.no_grad():
             for begin in range(0, len(boxes), batch_size):
                 part = slice(begin, begin + batch_size)
-                if self.why_not is not None:
-                    results.append(self.model(_paste(self.x, boxes[part], patches[part], index[part])))
-                else:
-                    patch = _Patch(patches[part], *boxes[part].unbind(1))
+                if local:
+                    patch = Patch(patches[part], *boxes[part].unbind(1))
                     results.append(self._forward(part, index[part], patch, regions))
+                else:
+                    results.append(self.model(paste_checked(self.x, boxes[part], patches[part], index[part])))
+                if not isinstance(results[-1], Tensor):
+                    raise ValueError(f"the model gives a {type(results[-1]).__name__}; one tensor of scores is expected.")
         return torch.cat(results)
 
-    def _regions(self, boxes: Tensor, height: int, width: int) -> dict[fx.Node, tuple[Tensor, Tensor, int, int]]:
-        """For each step that may be computed on a part of its map: top [K], left [K], height and width of that part.
+    # ------------------------------------------------------------ preparation
+
+    def _prepare(self) -> None:
+        unknown = why_no_plan(self.model, self.x)
+        if unknown is not None:
+            raise _NotLocal(unknown)
+        if self.count * self.x[0, 0].numel() < FEW:
+            raise _NotLocal("so few small pictures are run faster than the local way is prepared")
+        picture = self.x[:1].clone()
+        with WorkMeter(picture) as self.meter:
+            plain = self.model(picture)
+        self._require_worth(self.meter.share_before or 1.0, f" at most: {self.meter.stop} comes early, "
+                            "and what mixes all positions must run in full")  # fmt: skip
+        try:
+            self.plan = Plan(self.model, tuple(self.x.shape[2:]))  # type: ignore[arg-type]
+        except Exception as problem:  # whatever a forward does to stand-ins for tensors
+            raise _NotLocal(f"the forward cannot be written down as fixed steps: {problem}") from problem
+        if not self.plan.windows:
+            raise _NotLocal(f"{self.plan.mixing()} mixes all positions before any convolution or pooling")
+        own = self._keep_maps()
+        if not isinstance(plain, Tensor) or not isinstance(own, Tensor) or plain.shape != own[:1].shape:
+            raise _NotLocal("written down as fixed steps, the forward gives other results")
+        _must_agree(own[:1], plain, plain, "written down as fixed steps, the forward gives other results")
+        self._try_two_patches(plain)
+
+    def _keep_maps(self) -> Any:
+        """Run the unchanged pictures step by step and keep the maps that crops are taken from; gives the result."""
+        values: dict[fx.Node, Any] = {**self.plan.constants, self.plan.input: self.x.clone()}
+        self.channels: dict[fx.Node, int] = {}
+        for node in self.plan.steps:
+            if node not in values:
+                self._refuse_shared_change(node, values)
+                before = [values[source] for source in self.plan.sources[node] if isinstance(values[source], Tensor)]
+                versions = [tensor._version for tensor in before]
+                values[node] = self.plan.run(node, values, keep=True)
+                if versions != [tensor._version for tensor in before]:
+                    raise _NotLocal("a step changes the values of an earlier one in place")
+            if self.plan.is_map(node):
+                self.channels[node] = values[node].shape[1]
+                if self.plan.crops(node):
+                    self.maps[node] = KeptMap(values[node])
+            for done in self.plan.last_use[node]:
+                del values[done]
+        return values[self.plan.end]
+
+    def _refuse_shared_change(self, node: fx.Node, values: dict[fx.Node, Any]) -> None:
+        """A step may change its first argument in place only if it alone uses it, and nobody reads that memory later."""
+        changed = values[node.args[0]] if node in self.plan.in_place else None  # type: ignore[index]
+        if not isinstance(changed, Tensor):
+            return
+        memory, order = changed.untyped_storage().data_ptr(), self.plan.order
+        if len(node.args[0].users) > 1:  # type: ignore[union-attr]
+            raise _NotLocal("a step changes the values of an earlier one in place")
+        for other, value in values.items():
+            if isinstance(value, Tensor) and value.untyped_storage().data_ptr() == memory:
+                if other in self.plan.constants or any(order[user] > order[node] for user in other.users):
+                    raise _NotLocal("a step changes the values of an earlier one in place")
+
+    def _try_two_patches(self, plain: Tensor) -> None:
+        """Push two patches of noise through the network both ways: one inside, one that hangs over the last corner."""
+        height, width = self.x.shape[2:]
+        high, wide = max(1, height // 15), max(1, width // 15)
+        boxes = torch.tensor([[height // 3, width // 2], [height - (high + 1) // 2, width - (wide + 1) // 2]])
+        noise = torch.rand(2, self.x.shape[1], high, wide, generator=torch.Generator().manual_seed(0))
+        boxes, noise, index = check_boxes(self.x, boxes, noise, boxes[:, 0] * 0)
+        regions = self._regions(boxes, high, wide)
+        self._require_worth(self._saved(regions))
+        whole = self.model(paste_checked(self.x, boxes, noise, index))
+        local = self._forward(slice(None), index, Patch(noise, *boxes.unbind(1)), regions)
+        _must_agree(local, whole, plain, "recomputed locally, a patch gives other results")
+
+    def _require_worth(self, saved: float, why: str = "") -> None:
+        """Refuse where the share of the work that is saved, less that of preparing it, is too small."""
+        saved -= self.meter.preparation(len(self.x), self.count)
+        if saved < self.worth:
+            raise _NotLocal(f"the local way would save only {max(saved, 0):.0%} of the work{why}")
+
+    def _saved(self, regions: dict[fx.Node, _Region]) -> float:
+        """The share of the work that the local way saves, by the plan alone."""
+        plan, saved = self.plan, 0.0
+        parts = {plan.input} | regions.keys()
+        for node, axes in plan.sees.items():
+            if node not in self.channels or node is plan.end:
+                continue
+            window, cells = plan.windows.get(node), len(axes[0]) * len(axes[1])  # type: ignore[index, arg-type]
+            cost = self.channels[node] * (WRITE + (window.work if window else 0))
+            if node in regions:
+                own = regions[node]
+                saved += cost * (cells - own.height * own.width)
+                for source in plan.sources[node]:
+                    if window is not None:
+                        high, wide = window.needs(own.top, own.left, own.height, own.width)[2:]
+                        saved -= GATHER * self.channels[source] * high * wide
+                    elif regions.get(source) is not own:
+                        saved -= GATHER * self.channels[source] * own.height * own.width
+            if node in parts and any(user not in regions for user in node.users):
+                saved -= GATHER * self.channels[node] * cells
+        return saved / max(self.meter.total, 1.0)
+
+    # ------------------------------------------------------------ the local way
+
+    def _regions(self, boxes: Tensor, height: int, width: int) -> dict[fx.Node, _Region]:
+        """For each step that may be computed on a part of its map, that part.
 
         Steps that share the very same part with a step before them share the very same tuple.
         """
-        regions: dict[fx.Node, tuple[Tensor, Tensor, int, int]] = {}
+        regions: dict[fx.Node, _Region] = {}
         corners, ends = boxes.cpu().T, (boxes.cpu() + torch.tensor([height, width]) - 1).T
         for node, seen in self.plan.sees.items():
             window = self.plan.windows.get(node)
-            if node.op == "placeholder" or not isinstance(seen, tuple) or (window is not None and window.run is None):
+            if node in (self.plan.input, self.plan.end) or not isinstance(seen, tuple):
+                continue
+            if window is not None and window.run is None:
                 continue
             (top, rows), (left, columns) = (axis.reached(*span) for axis, span in zip(seen, zip(corners, ends)))
-            if rows * columns <= self.share * len(seen[0].first) * len(seen[1].first):
-                own = top.to(boxes.device), left.to(boxes.device), rows, columns
+            if rows * columns <= self.share * len(seen[0]) * len(seen[1]):
+                own = _Region(top.to(boxes.device), left.to(boxes.device), rows, columns)
                 before = [regions[source] for source in node.all_input_nodes if source in regions]
                 regions[node] = next((r for r in before if window is None and _equal(r, own)), own)
         return regions
 
-    def _crop(self, node: fx.Node, patch: _Patch, index: Tensor, top: Tensor, left: Tensor, *rest: int) -> Tensor:
-        if node not in self.maps:
-            self.maps[node] = _Map(self.base[node])
-        return self.maps[node].crop(index, patch, top, left, *rest)
-
-    def _forward(self, part: slice, index: Tensor, patch: _Patch, regions: dict) -> Tensor:
-        plan, zero = self.plan, torch.zeros_like(index)
-        values: dict[fx.Node, Any] = {**plan.constants, plan.input: patch}
-
-        def whole(node: fx.Node) -> Any:
-            if isinstance(values[node], _Patch):
-                values[node] = self._crop(node, values[node], index, zero, zero, *self.base[node].shape[2:], ZERO)
-            return values[node]
-
-        for node in plan.graph.nodes:
-            if node in values:
+    def _forward(self, part: slice, index: Tensor, patch: Patch, regions: dict[fx.Node, _Region]) -> Tensor:
+        """The scores of a batch. Each step gives a patch of its map, or from some step on whole values."""
+        plan, whole = self.plan, dict(self.plan.constants)
+        patches: dict[fx.Node, Patch] = {plan.input: patch}
+        for node in plan.steps:
+            if node in whole or node is plan.input:
                 continue
-            moving = [source for source in node.all_input_nodes if source not in plan.constants]
-            if node not in regions or node.op == "output" or not all(isinstance(values[s], _Patch) for s in moving):
-                values[node] = plan.run(node, {source: whole(source) for source in node.all_input_nodes})
-                continue
-            all_top, all_left, height, width = regions[node]
-            top, left = all_top[part], all_left[part]
-            window = plan.windows.get(node)
-            if window is not None:
-                needed = window.needs(top, left, height, width)
-                cells = window.run(self._crop(moving[0], values[moving[0]], index, *needed, window.border))
+            sources = plan.sources[node]
+            if node in regions and all(source in patches for source in sources):
+                patches[node] = self._step(node, part, index, patches, regions)
             else:
-                crops = {
-                    source: values[source].cells if regions.get(source) is regions[node]
-                    else self._crop(source, values[source], index, top, left, height, width, ZERO)
-                    for source in moving
-                }  # fmt: skip
-                cells = plan.run(node, {**plan.constants, **crops})
-            values[node] = _Patch(cells, top, left)
-        return values[node]
+                for source in sources:
+                    if source not in whole:
+                        whole[source] = self.maps[source].whole(index, patches[source], ZERO)
+                whole[node] = plan.run(node, whole)
+            for done in plan.last_use[node]:
+                whole.pop(done, None)
+                patches.pop(done, None)
+        return whole[plan.end]
+
+    def _step(
+        self, node: fx.Node, part: slice, index: Tensor, patches: dict[fx.Node, Patch], regions: dict[fx.Node, _Region]
+    ) -> Patch:
+        """One step on the part of its map that the patch can reach."""
+        own, window, sources = regions[node], self.plan.windows.get(node), self.plan.sources[node]
+        top, left = own.top[part], own.left[part]
+        if window is not None:
+            needed, map_below = window.needs(top, left, own.height, own.width), self.maps[sources[0]]
+            return Patch(window.run(map_below.crop(index, patches[sources[0]], *needed, window.border)), top, left)  # type: ignore[misc]
+        crops = {
+            source: patches[source].cells if regions.get(source) is own
+            else self.maps[source].crop(index, patches[source], top, left, own.height, own.width, ZERO)
+            for source in sources
+        }  # fmt: skip
+        return Patch(self.plan.run(node, {**self.plan.constants, **crops}), top, left)
 
 
-def _equal(one: tuple[Tensor, Tensor, int, int], other: tuple[Tensor, Tensor, int, int]) -> bool:
-    return one[2:] == other[2:] and torch.equal(one[0], other[0]) and torch.equal(one[1], other[1])
+def _must_agree(found: Tensor, expected: Tensor, unchanged: Tensor, otherwise: str) -> None:
+    """Both ways give the same scores, to within rounding or a thousandth of what a patch changes."""
+    rounding = 100 * torch.finfo(expected.dtype).eps * expected.abs().max()
+    allowed = rounding + 1e-3 * (expected - unchanged).abs().max()
+    if found.shape != expected.shape or not bool((found - expected).abs().max() <= allowed):
+        raise _NotLocal(otherwise)
+
+
+def _equal(one: _Region, other: _Region) -> bool:
+    return one[2:] == other[2:] and torch.equal(one.top, other.top) and torch.equal(one.left, other.left)
 
 
 def local_forward(

@@ -46,7 +46,7 @@ def occlusion_logits(
     scores = []
     for some in x.split(4 * scale):  # every map of these pictures is kept while their windows run
         index = torch.arange(len(some)).repeat_interleave(len(boxes))
-        run = Local(model, some, local=local)
+        run = Local(model, some, count=len(index), local=local)
         scores.append(run(boxes.repeat(len(some), 1), patch, index=index, batch_size=batch_size or 16 * scale))
     return torch.cat(scores).unflatten(0, [len(x), *(len(s) for s in starts)])
 
