@@ -29,7 +29,7 @@ def right_scenes(count: int) -> tuple[torch.nn.Module, torch.Tensor, torch.Tenso
 def looked_at() -> Figure:
     """What the network looks at: saliency, SmoothGrad, occlusion."""
     net, x, y, names = right_scenes(6)
-    heat = visualize.spread(visualize.occlusion(net, x, y, window=16, stride=4), x.shape[2], 16, 4)
+    heat = visualize.heat_map(visualize.occlusion(net, x, y, window=16, stride=4), x.shape[2], 16, 4)
     return show.rows(
         show.Row("picture", x, [show.short(names[k], 18) for k in y.tolist()]),
         show.Row("saliency", visualize.saliency(net, x, y), kind="map"),

@@ -24,7 +24,7 @@ def maps_on_signs() -> dict[str, float]:
     maps = {
         "saliency": visualize.saliency(net, x, y),
         "integrated": integrated(net),
-        "occlusion": visualize.spread(visualize.occlusion(net, x, y, window=8, stride=4), 48, 8, 4),
+        "occlusion": visualize.heat_map(visualize.occlusion(net, x, y, window=8, stride=4), 48, 8, 4),
         "random": torch.rand((len(x), 48, 48), generator=runtime.generator(3)).to(x),
     }
     numbers = {

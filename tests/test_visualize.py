@@ -14,13 +14,13 @@ from course_utils.models import AllConv, LeNet
 from course_utils.runtime import generator
 from course_utils.visualize import (
     deletion_curve,
+    heat_map,
     integrated_gradients,
     occlusion,
     occlusion_logits,
     randomize_weights,
     saliency,
     smooth_grad,
-    spread,
     window_starts,
 )
 
@@ -258,7 +258,7 @@ def test_window_starts_cover_the_picture() -> None:
 
 
 @pytest.mark.parametrize(("window", "stride"), [((5, 4), (4, 3)), ((3, 3), (1, 1)), ((2, 2), (3, 3)), ((4, 4), (4, 4))])
-def test_spread_is_the_mean_over_the_windows_of_a_pixel(window: tuple[int, int], stride: tuple[int, int]) -> None:
+def test_the_heat_map_is_the_mean_over_the_windows_of_a_pixel(window: tuple[int, int], stride: tuple[int, int]) -> None:
     size = (20, 16)
     starts = [window_starts(*axis).tolist() for axis in zip(size, window, stride)]
     drops = torch.rand(2, len(starts[0]), len(starts[1]))
@@ -267,7 +267,7 @@ def test_spread_is_the_mean_over_the_windows_of_a_pixel(window: tuple[int, int],
         for c, column in enumerate(starts[1]):
             total[:, row : row + window[0], column : column + window[1]] += drops[:, r, c, None, None]
             count[row : row + window[0], column : column + window[1]] += 1
-    assert torch.allclose(spread(drops, size, window, stride), total / count.clamp(min=1), atol=1e-6)
+    assert torch.allclose(heat_map(drops, size, window, stride), total / count.clamp(min=1), atol=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -275,6 +275,14 @@ def test_spread_is_the_mean_over_the_windows_of_a_pixel(window: tuple[int, int],
     [
         ({"window": 0}, r"window is 0; whole numbers from 1 to the picture's size"),
         ({"window": 17}, "window is 17"),
+        ({"window": 5.0}, r"window is 5.0; whole numbers from 1 to the picture's size \(20, 16\) are expected"),
+        ({"window": (4, 2.5)}, r"window is \(4, 2.5\); whole numbers"),
+        ({"window": True}, "window is True; whole numbers"),
+        ({"window": "5"}, "window is 5; whole numbers"),
+        ({"stride": 1.5}, "stride is 1.5; whole numbers"),
+        ({"stride": (2, 2, 2)}, "stride is"),
+        ({"batch_size": 0}, "batch_size is 0; a whole number of at least 1"),
+        ({"batch_size": 2.5}, "batch_size is 2.5"),
         ({"stride": 0}, "stride is 0"),
         ({"score": "logits"}, "unknown score 'logits'. Nearest: logit"),
         ({"fill": 128}, r"fill is 128; a number in \[0, 1\]"),
@@ -286,9 +294,47 @@ def test_occlusion_refuses_bad_options(options: dict, message: str, x: Tensor) -
         occlusion(small(), x, **({"window": 5, "stride": 4} | options))
 
 
-def test_spread_refuses_a_map_of_another_size() -> None:
+@pytest.mark.parametrize("local", [True, False])
+def test_occlusion_inside_inference_mode(local: bool, x: Tensor) -> None:
+    model, expected = small(), occlusion(small(), x, window=5, stride=4)
+    with torch.inference_mode():
+        found = occlusion(model, x, window=5, stride=4, local=local)
+        born_inside = occlusion(model, x * 1, torch.tensor([1, 2, 3]), window=5, stride=4, fill=x[0, :, 0, 0], local=local)
+    assert torch.allclose(found, expected, atol=1e-6) and born_inside.isfinite().all()
+
+
+def test_a_model_with_an_option_left_out_is_occluded(x: Tensor) -> None:
+    class Masked(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.model = small()
+
+        def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+            return self.model(x * mask if mask is not None else x)
+
+    assert torch.allclose(occlusion(Masked(), x, window=5, stride=4), occlusion(small(), x, window=5, stride=4), atol=1e-6)
+
+
+@pytest.mark.parametrize("wrong", [lambda scores: {"scores": scores}, lambda scores: (scores, scores), lambda scores: scores[:, None]])
+def test_occlusion_of_a_model_that_gives_no_scores_is_refused(wrong: Callable, x: Tensor) -> None:
+    class Wrong(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.model = small()
+
+        def forward(self, x: Tensor) -> object:
+            return wrong(self.model(x))
+
+    for run in (occlusion, occlusion_logits):
+        with pytest.raises(ValueError, match=r"the model gives .*; class scores \[N, classes\] are expected"):
+            run(Wrong(), x, window=5, stride=4)
+
+
+def test_the_heat_map_refuses_a_map_of_another_size() -> None:
+    with pytest.raises(ValueError, match="size is 20.5; whole numbers from 1 are expected"):
+        heat_map(torch.rand(1, 5, 5), 20.5, 4, 4)
     with pytest.raises(ValueError, match=r"the map has shape \[1, 3, 3\]; \[N, 5, 5\] is expected"):
-        spread(torch.rand(1, 3, 3), 20, 4, 4)
+        heat_map(torch.rand(1, 3, 3), 20, 4, 4)
 
 
 # ---------------------------------------------------------------- checks on maps

@@ -18,12 +18,15 @@ def names(model: nn.Module) -> list[str]:
 
 def resolve(model: nn.Module, layer: str | nn.Module) -> nn.Module:
     """The module that `layer` means: a dotted name (also of a block of layers) or a module of the model itself."""
-    return dict(model.named_modules())[layer_name(model, layer)]
+    return _modules(model)[layer_name(model, layer)]
 
 
 def layer_name(model: nn.Module, layer: str | nn.Module) -> str:
-    """The dotted name of `layer`; a ValueError with the nearest names if the model has no such layer."""
-    known = dict(model.named_modules())
+    """The dotted name of `layer`; a ValueError with the nearest names if the model has no such layer.
+
+    A module that the model holds under several names is known under each; for the module itself it is the first of them.
+    """
+    known = _modules(model)
     if isinstance(layer, str):
         return pick("layer", layer, [name for name in known if name])
     for name, module in known.items():
@@ -33,6 +36,11 @@ def layer_name(model: nn.Module, layer: str | nn.Module) -> str:
         f"the given {type(layer).__name__} is not a layer of this {type(model).__name__}; "
         "give one of its own modules or a name from layers.names(model)."
     )
+
+
+def _modules(model: nn.Module) -> dict[str, nn.Module]:
+    """Every module under every name that it has."""
+    return dict(model.named_modules(remove_duplicate=False))
 
 
 class Captured(dict):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor, fx, nn
@@ -11,22 +11,14 @@ from torch import Tensor, fx, nn
 from ..runtime import check_count, check_pictures, frozen
 from .crops import KeptMap, Patch, check_boxes, paste_checked
 from .plan import Plan
+from .regions import Region, reached_regions, saved_work
 from .tracing import why_no_plan
 from .windows import ZERO
-from .work import FEW, GATHER, WORTH, WRITE, WorkMeter
+from .work import FEW, WORTH, WorkMeter
 
 
 class _NotLocal(Exception):
     """The reason why whole pictures must be run."""
-
-
-class _Region(NamedTuple):
-    """The part of a step's map that is computed: its top left cells, each [K], and its size."""
-
-    top: Tensor
-    left: Tensor
-    height: int
-    width: int
 
 
 class Local:
@@ -82,7 +74,8 @@ class Local:
                 else:
                     results.append(self.model(paste_checked(self.x, boxes[part], patches[part], index[part])))
                 if not isinstance(results[-1], Tensor):
-                    raise ValueError(f"the model gives a {type(results[-1]).__name__}; one tensor of scores is expected.")
+                    given = type(results[-1]).__name__
+                    raise ValueError(f"the model gives a {given}; class scores [N, classes] are expected.")
         return torch.cat(results)
 
     # ------------------------------------------------------------ preparation
@@ -96,8 +89,8 @@ class Local:
         picture = self.x[:1].clone()
         with WorkMeter(picture) as self.meter:
             plain = self.model(picture)
-        self._require_worth(self.meter.share_before or 1.0, f" at most: {self.meter.stop} comes early, "
-                            "and what mixes all positions must run in full")  # fmt: skip
+        early = self.meter.share_before or 1.0  # nothing at all: the plan says why
+        self._require_worth(early, f": {self.meter.stop} mixes positions early")
         try:
             self.plan = Plan(self.model, tuple(self.x.shape[2:]))  # type: ignore[arg-type]
         except Exception as problem:  # whatever a forward does to stand-ins for tensors
@@ -122,7 +115,7 @@ class Local:
                 values[node] = self.plan.run(node, values, keep=True)
                 if versions != [tensor._version for tensor in before]:
                     raise _NotLocal("a step changes the values of an earlier one in place")
-            if self.plan.is_map(node):
+            if self.plan.is_map(node) and node is not self.plan.end:
                 self.channels[node] = values[node].shape[1]
                 if self.plan.crops(node):
                     self.maps[node] = KeptMap(values[node])
@@ -156,57 +149,21 @@ class Local:
         local = self._forward(slice(None), index, Patch(noise, *boxes.unbind(1)), regions)
         _must_agree(local, whole, plain, "recomputed locally, a patch gives other results")
 
+    def _saved(self, regions: dict[fx.Node, Region]) -> float:
+        return saved_work(self.plan, regions, self.channels) / max(self.meter.total, 1.0)
+
     def _require_worth(self, saved: float, why: str = "") -> None:
         """Refuse where the share of the work that is saved, less that of preparing it, is too small."""
         saved -= self.meter.preparation(len(self.x), self.count)
         if saved < self.worth:
-            raise _NotLocal(f"the local way would save only {max(saved, 0):.0%} of the work{why}")
-
-    def _saved(self, regions: dict[fx.Node, _Region]) -> float:
-        """The share of the work that the local way saves, by the plan alone."""
-        plan, saved = self.plan, 0.0
-        parts = {plan.input} | regions.keys()
-        for node, axes in plan.sees.items():
-            if node not in self.channels or node is plan.end:
-                continue
-            window, cells = plan.windows.get(node), len(axes[0]) * len(axes[1])  # type: ignore[index, arg-type]
-            cost = self.channels[node] * (WRITE + (window.work if window else 0))
-            if node in regions:
-                own = regions[node]
-                saved += cost * (cells - own.height * own.width)
-                for source in plan.sources[node]:
-                    if window is not None:
-                        high, wide = window.needs(own.top, own.left, own.height, own.width)[2:]
-                        saved -= GATHER * self.channels[source] * high * wide
-                    elif regions.get(source) is not own:
-                        saved -= GATHER * self.channels[source] * own.height * own.width
-            if node in parts and any(user not in regions for user in node.users):
-                saved -= GATHER * self.channels[node] * cells
-        return saved / max(self.meter.total, 1.0)
+            raise _NotLocal(f"the local way would save only {max(saved, 0):.0%} of the work, its preparation counted in{why}")
 
     # ------------------------------------------------------------ the local way
 
-    def _regions(self, boxes: Tensor, height: int, width: int) -> dict[fx.Node, _Region]:
-        """For each step that may be computed on a part of its map, that part.
+    def _regions(self, boxes: Tensor, height: int, width: int) -> dict[fx.Node, Region]:
+        return reached_regions(self.plan, boxes, height, width, self.share)
 
-        Steps that share the very same part with a step before them share the very same tuple.
-        """
-        regions: dict[fx.Node, _Region] = {}
-        corners, ends = boxes.cpu().T, (boxes.cpu() + torch.tensor([height, width]) - 1).T
-        for node, seen in self.plan.sees.items():
-            window = self.plan.windows.get(node)
-            if node in (self.plan.input, self.plan.end) or not isinstance(seen, tuple):
-                continue
-            if window is not None and window.run is None:
-                continue
-            (top, rows), (left, columns) = (axis.reached(*span) for axis, span in zip(seen, zip(corners, ends)))
-            if rows * columns <= self.share * len(seen[0]) * len(seen[1]):
-                own = _Region(top.to(boxes.device), left.to(boxes.device), rows, columns)
-                before = [regions[source] for source in node.all_input_nodes if source in regions]
-                regions[node] = next((r for r in before if window is None and _equal(r, own)), own)
-        return regions
-
-    def _forward(self, part: slice, index: Tensor, patch: Patch, regions: dict[fx.Node, _Region]) -> Tensor:
+    def _forward(self, part: slice, index: Tensor, patch: Patch, regions: dict[fx.Node, Region]) -> Tensor:
         """The scores of a batch. Each step gives a patch of its map, or from some step on whole values."""
         plan, whole = self.plan, dict(self.plan.constants)
         patches: dict[fx.Node, Patch] = {plan.input: patch}
@@ -227,7 +184,7 @@ class Local:
         return whole[plan.end]
 
     def _step(
-        self, node: fx.Node, part: slice, index: Tensor, patches: dict[fx.Node, Patch], regions: dict[fx.Node, _Region]
+        self, node: fx.Node, part: slice, index: Tensor, patches: dict[fx.Node, Patch], regions: dict[fx.Node, Region]
     ) -> Patch:
         """One step on the part of its map that the patch can reach."""
         own, window, sources = regions[node], self.plan.windows.get(node), self.plan.sources[node]
@@ -249,10 +206,6 @@ def _must_agree(found: Tensor, expected: Tensor, unchanged: Tensor, otherwise: s
     allowed = rounding + 1e-3 * (expected - unchanged).abs().max()
     if found.shape != expected.shape or not bool((found - expected).abs().max() <= allowed):
         raise _NotLocal(otherwise)
-
-
-def _equal(one: _Region, other: _Region) -> bool:
-    return one[2:] == other[2:] and torch.equal(one.top, other.top) and torch.equal(one.left, other.left)
 
 
 def local_forward(

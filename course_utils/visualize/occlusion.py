@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from numbers import Integral
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..layers import Local
-from ..runtime import check_colour, check_pictures, labels_or_prediction, logits, pick
+from ..runtime import check_colour, check_count, check_pictures, check_scores, labels_or_prediction, logits, pick
 
 
-def _pair(value: int | tuple[int, int], name: str, limits: tuple[int, int]) -> tuple[int, int]:
-    pair = (value, value) if isinstance(value, int) else tuple(value)
-    if len(pair) != 2 or not all(isinstance(n, int) and 1 <= n <= most for n, most in zip(pair, limits)):
-        raise ValueError(f"{name} is {value}; whole numbers from 1 to the picture's size {limits} are expected.")
-    return pair
+def _pair(value: int | tuple[int, int], name: str, limits: tuple[int, int] | None = None) -> tuple[int, int]:
+    """(rows, columns) of whole numbers from 1 to the limits."""
+    pair = tuple(value) if isinstance(value, tuple | list) else (value, value)
+    whole = len(pair) == 2 and all(isinstance(n, Integral) and not isinstance(n, bool) and n >= 1 for n in pair)
+    if not whole or (limits is not None and (pair[0] > limits[0] or pair[1] > limits[1])):
+        to = "" if limits is None else f" to the picture's size {limits}"
+        raise ValueError(f"{name} is {value}; whole numbers from 1{to} are expected.")
+    return int(pair[0]), int(pair[1])
 
 
 def window_starts(pixels: int, window: int, stride: int) -> Tensor:
@@ -43,11 +48,12 @@ def occlusion_logits(
     boxes = torch.cartesian_prod(*starts)
     patch = check_colour(fill, x).expand(x.shape[1], *window)[None]
     scale = max(1, 224 * 224 // x[0, 0].numel())
+    batch_size = 16 * scale if batch_size is None else check_count(batch_size, "batch_size")
     scores = []
     for some in x.split(4 * scale):  # every map of these pictures is kept while their windows run
         index = torch.arange(len(some)).repeat_interleave(len(boxes))
         run = Local(model, some, count=len(index), local=local)
-        scores.append(run(boxes.repeat(len(some), 1), patch, index=index, batch_size=batch_size or 16 * scale))
+        scores.append(check_scores(run(boxes.repeat(len(some), 1), patch, index=index, batch_size=batch_size), len(index)))
     return torch.cat(scores).unflatten(0, [len(x), *(len(s) for s in starts)])
 
 
@@ -59,7 +65,7 @@ def occlusion(
     """The map [N, rows, columns] of how far the score of class `y` drops when a window covers the picture there.
 
     `score` is "logit" (before the softmax) or "probability"; `y` None means the model's own prediction. Row r, column c
-    belongs to the window whose top left pixel is (r * stride, c * stride); `spread` makes a heat map of pixels.
+    belongs to the window whose top left pixel is (r * stride, c * stride); `heat_map` makes a heat map of pixels.
     """
     pick("score", score, ("logit", "probability"))
     base = logits(model, check_pictures(x, model))
@@ -71,7 +77,7 @@ def occlusion(
     return base.gather(1, y[:, None])[:, :, None] - covered.gather(3, own)[..., 0]
 
 
-def spread(
+def heat_map(
     drops: Tensor, size: int | tuple[int, int], window: int | tuple[int, int], stride: int | tuple[int, int]
 ) -> Tensor:
     """The heat map [N, H, W] of an occlusion map [N, rows, columns].
@@ -79,7 +85,7 @@ def spread(
     Each pixel gets the mean over the windows that cover it; 0 if none does, where the stride is larger than the window.
     `size`, `window` and `stride` are those that the map was made with.
     """
-    size = (size, size) if isinstance(size, int) else tuple(size)
+    size = _pair(size, "size")
     window, stride = _pair(window, "window", size), _pair(stride, "stride", size)
     expected = tuple(len(window_starts(*axis)) for axis in zip(size, window, stride))
     if drops.dim() != 3 or tuple(drops.shape[1:]) != expected:
