@@ -95,7 +95,11 @@ for _name in ("iadd", "isub", "imul", "itruediv", "ipow"):
 
 
 class _Tracer(fx.Tracer):
-    """Notes which step gives each module's output, and takes a module for one step only if nobody altered it."""
+    """Notes which step gives each module's output, and takes a module for one step only if nobody altered it.
+
+    While it traces, the calls and attributes of all modules pass through it, also those of other threads: these get what
+    they would get without it.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -110,8 +114,13 @@ class _Tracer(fx.Tracer):
         own = cls is not None and cls.__module__.startswith(("torch.nn.", "torch.ao.nn."))
         return hooked(m) or (own and not issubclass(cls, nn.Sequential))
 
+    def getattr(self, attr: str, attr_val: Any, parameter_proxy_cache: dict[str, Any]) -> Any:
+        if threading.get_ident() != self.thread:
+            return attr_val
+        return super().getattr(attr, attr_val, parameter_proxy_cache)
+
     def call_module(self, m: nn.Module, forward: Callable, args: tuple, kwargs: dict) -> Any:
-        if threading.get_ident() != self.thread:  # another thread runs a model while this one traces
+        if threading.get_ident() != self.thread:
             return forward(*args, **kwargs)
         output = super().call_module(m, forward, args, kwargs)
         if isinstance(output, fx.Proxy):
