@@ -25,7 +25,7 @@ from torch import Tensor, nn
 from benchmarks.common import cpu_seconds, one_thread
 from benchmarks.memory import peak_megabytes
 from benchmarks.networks import MORE, TORCHVISION, random_network, scale_weights, torchvision_network
-from course_utils.layers import Local, capture, names, paste, receptive_field
+from course_utils.layers import Local, ReceptiveField, capture, names, paste, receptive_field
 from course_utils.runtime import generator
 from course_utils.visualize import occlusion_logits, window_starts
 
@@ -73,9 +73,11 @@ def fields_checked(model: nn.Module, x: Tensor, seed: int, layers: int = 3) -> t
     column of its field, though a maximum or a ReLU may hide them.
     """
     chance, faults, units, tight = generator(seed), [], 0, 0
-    known = [name for name in names(model) if _has_field(model, name, x)]
-    for layer in (known[int(torch.randint(len(known), (1,), generator=chance))] for _ in range(layers if known else 0)):
-        field = receptive_field(model, layer, tuple(x.shape[2:]))
+    known = names(model)
+    for layer in (known[i] for i in torch.randperm(len(known), generator=chance).tolist()):
+        field = _field(model, layer, x) if units < layers else None
+        if field is None:
+            continue
         row, column = (int(torch.randint(count, (1,), generator=chance)) for count in field.units)
         top, left, bottom, right = field.box(row, column)
         if top >= bottom or left >= right:
@@ -98,12 +100,11 @@ def fields_checked(model: nn.Module, x: Tensor, seed: int, layers: int = 3) -> t
     return units, tight, faults
 
 
-def _has_field(model: nn.Module, layer: str, x: Tensor) -> bool:
+def _field(model: nn.Module, layer: str, x: Tensor) -> ReceptiveField | None:
     try:
-        receptive_field(model, layer, tuple(x.shape[2:]))
-    except ValueError:
-        return False
-    return True
+        return receptive_field(model, layer, tuple(x.shape[2:]))
+    except ValueError:  # a step before it mixes all positions
+        return None
 
 
 # ---------------------------------------------------------------- time and memory

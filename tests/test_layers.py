@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import copy
+import weakref
 from collections.abc import Callable
 
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torchvision.models import resnet18, squeezenet1_0
+from torchvision.models import efficientnet_b0, mobilenet_v3_small, resnet18, squeezenet1_0
 
 from benchmarks.occlusion import Standardized
-from course_utils.layers import Local, capture, local_forward, names, paste, receptive_field, resolve
+from course_utils.layers import Local, capture, layer_name, local_forward, names, paste, receptive_field, resolve
 from course_utils.models import AllConv, LeNet, Normalized, SceneNet
 
 
@@ -147,6 +148,29 @@ def test_capture_by_module_and_the_last_call_counts() -> None:
         scores = model(x)
     assert torch.equal(seen["twice"], again["twice"]) and seen[model.twice] is seen["twice"]
     assert torch.equal(model.head(again["twice"].mean((2, 3))), scores)
+
+
+def test_a_module_with_two_names_is_known_under_both() -> None:
+    class Tied(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first = nn.Sequential(nn.Conv2d(3, 3, 3), nn.ReLU(inplace=True))
+            self.second, self.head = self.first, nn.Conv2d(3, 2, 1)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.head(self.second(self.first(x))).mean((2, 3))
+
+    model, x = Tied(), torch.rand(2, 3, 9, 9)
+    assert resolve(model, "second") is resolve(model, "first") is model.first
+    assert layer_name(model, "second.0") == "second.0" and layer_name(model, model.second) == "first"
+    with capture(model, "second.0") as seen:
+        scores = model(x)
+    with capture(model, "first.0", "second.0", "second") as all_names:
+        assert torch.equal(model(x), scores)
+    assert list(seen) == ["second.0"] and seen[model.first[0]] is seen["second.0"] and hooks(model) == 0
+    assert torch.equal(all_names["first.0"], seen["second.0"]) and torch.equal(all_names["second.0"], seen["second.0"])
+    assert torch.equal(model.head(all_names["second"]).mean((2, 3)), scores) and seen["second.0"].min() < 0
+    assert receptive_field(model, "second", 9).size == receptive_field(model, "first", 9).size == 5
 
 
 def test_capture_leaves_no_hooks_after_an_error() -> None:
@@ -452,6 +476,47 @@ def test_a_normalizer_inside_the_model_stays_local() -> None:
     local = Local(model, x)
     assert local.why_not is None and torch.allclose(local(boxes, patches), whole, atol=1e-5)
     assert len(local._regions(boxes, 4, 4)) > 5
+
+
+@pytest.mark.parametrize("make", [mobilenet_v3_small, efficientnet_b0])
+def test_where_little_is_local_whole_pictures_are_run(make: Callable) -> None:
+    x = torch.rand(1, 3, 224, 224)
+    assert "the local way would save only" in str(Local(make().eval(), x, count=784).why_not)
+    assert Local(make().eval(), x, worth=-1.0).why_not is None, "though it could"
+
+
+def test_it_is_decided_by_the_work_that_is_saved() -> None:
+    model, x = squeezenet(), torch.rand(1, 3, 224, 224)
+    assert Local(model, x, count=784).why_not is None and Local(resnet18().eval(), x, count=784).why_not is None
+    assert "its preparation counted in" in str(Local(model, x, count=11, worth=0.3).why_not)
+    assert "so few small pictures" in str(Local(LeNet(), torch.rand(1, 1, 28, 28), count=100).why_not)
+    local = Local(model, x)
+    small, large = (local._saved(local._regions(torch.tensor([[40, 40]]), side, side)) for side in (8, 180))
+    assert small > 0.7 and large < 0.15
+    boxes, patch = torch.tensor([[20, 22]]), torch.rand(1, 3, 180, 180)
+    assert torch.equal(local(boxes, patch), model.eval()(paste(x, boxes, patch))), "so a large patch takes the plain way"
+
+
+def test_values_are_freed_after_their_last_use() -> None:
+    model = nn.Sequential(*(nn.Conv2d(3, 3, 3, padding=1) for _ in range(20)), nn.Flatten(), nn.Linear(3 * 8 * 8, 2)).eval()
+    local, alive, most = Local(model, torch.rand(1, 3, 8, 8), worth=-1.0), [], [0]
+    run = local.plan.run
+
+    def counted(*args, **options) -> Tensor:
+        result = run(*args, **options)
+        alive.append(weakref.ref(result))
+        most[0] = max(most[0], sum(value() is not None for value in alive))
+        return result
+
+    local.plan.run = counted  # type: ignore[method-assign]
+    local(torch.tensor([[2, 2]]), torch.rand(1, 3, 4, 4))
+    assert len(alive) > 15 and most[0] <= 3, "a step's input and output, and at the end the scores twice"
+
+
+def test_only_maps_that_crops_are_taken_from_are_kept() -> None:
+    local = Local(*build("ResNet18"))
+    kept = {str(node.target).removeprefix("model.") for node in local.maps}
+    assert "x" in kept and "layer1.0.bn1" not in kept and "layer1.0.conv1" not in kept and "maxpool" in kept
 
 
 def test_local_recomputation_leaves_no_trace() -> None:

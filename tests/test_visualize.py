@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import copy
+import importlib
 from collections.abc import Callable
 
 import pytest
 import torch
 from torch import Tensor, nn
 
-from course_utils.layers import names
+from course_utils.layers import Local, names
 from course_utils.models import AllConv, LeNet
 from course_utils.runtime import generator
 from course_utils.visualize import (
@@ -247,6 +248,22 @@ def test_occlusion_logits_are_the_same_for_every_batch_size(x: Tensor) -> None:
     one = occlusion_logits(small(), x, window=5, stride=4, batch_size=1)
     assert one.shape == (3, 5, 4, 4)
     assert torch.allclose(one, occlusion_logits(small(), x, window=5, stride=4, batch_size=1000), atol=1e-5)
+
+
+def test_occlusion_of_larger_pictures_is_local(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = []
+
+    class Noted(Local):
+        def __init__(self, *args, **options) -> None:
+            super().__init__(*args, **options)
+            made.append(self.why_not)
+
+    monkeypatch.setattr(importlib.import_module("course_utils.visualize.occlusion"), "Local", Noted)
+    model = AllConv(width=6).eval()
+    x = torch.rand(1, 3, 96, 80, generator=generator(1))
+    found = occlusion_logits(model, x, window=7, stride=8)
+    plain = occlusion_logits(model, x, window=7, stride=8, local=False)
+    assert made == [None, "switched off"] and torch.allclose(found, plain, atol=1e-5)
 
 
 def test_window_starts_cover_the_picture() -> None:
