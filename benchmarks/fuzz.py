@@ -53,7 +53,8 @@ def difference(model: nn.Module, x: Tensor, seed: int, count: int = 6) -> tuple[
     chance = generator(seed)
     size = torch.tensor(x.shape[2:])
     high, wide = (int(torch.randint(1, max(2, int(side) // 4), (1,), generator=chance)) for side in size)
-    boxes = (torch.rand(count, 2, generator=chance) * (size + torch.tensor([high, wide]))).long() - torch.tensor([high, wide])
+    patch = torch.tensor([high, wide])
+    boxes = (torch.rand(count, 2, generator=chance) * (size + patch)).long() - patch
     patches = torch.rand(count, x.shape[1], high, wide, generator=chance, dtype=x.dtype)
     index = torch.arange(count) % len(x)
     local = Local(model, x, worth=-torch.inf)
@@ -110,7 +111,9 @@ def _field(model: nn.Module, layer: str, x: Tensor) -> ReceptiveField | None:
 # ---------------------------------------------------------------- time and memory
 
 
-def time_and_memory(model: nn.Module, x: Tensor, sample: int, repeats: int = 2) -> tuple[float, float | None, float | None, str | None]:
+def time_and_memory(
+    model: nn.Module, x: Tensor, sample: int, repeats: int = 2
+) -> tuple[float, float | None, float | None, str | None]:
     """Occlusion of `x`: share of the plain time, the peaks in MB of both ways, and why it is not local.
 
     All windows are timed by `sample` of them, and the preparation in full. Each way runs before and after the other.

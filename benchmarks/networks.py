@@ -11,8 +11,8 @@ import torchvision
 from torch import Tensor, nn
 
 TORCHVISION = (
-    "alexnet", "squeezenet1_0", "resnet18", "mobilenet_v3_small", "googlenet", "densenet121", "efficientnet_b0", "vit_b_16",
-    "shufflenet_v2_x1_0", "inception_v3",
+    "alexnet", "squeezenet1_0", "resnet18", "mobilenet_v3_small", "googlenet", "densenet121", "efficientnet_b0",
+    "vit_b_16", "shufflenet_v2_x1_0", "inception_v3",
 )  # fmt: skip
 MORE = (
     "vgg11", "resnet50", "mobilenet_v2", "mobilenet_v3_large", "mnasnet1_0", "regnet_y_400mf", "convnext_tiny", "swin_t",

@@ -526,3 +526,17 @@ def test_other_threads_may_run_a_model_while_one_is_traced() -> None:
     stop.set()
     runner.join()
     assert errors == [] and nn.Module.__call__ is nn.Module._wrapped_call_impl
+
+
+def test_maps_stay_in_memory_as_the_layers_leave_them() -> None:
+    """In a network whose weights lie channel by channel, `contiguous` copies; elsewhere it does not."""
+
+    class Copying(Net):
+        def forward(self, x: Tensor) -> Tensor:
+            x = self.first(x)
+            copy = x.contiguous()
+            copy.clamp_(min=0.1)
+            return self.second(x + copy.flip(2)).mean((2, 3))
+
+    for memory_format in (torch.contiguous_format, torch.channels_last):
+        assert differs(Copying().to(memory_format=memory_format))[0] < 1e-4

@@ -25,6 +25,7 @@ class KeptMap:
         cells = base.permute(0, 2, 3, 1).reshape(-1, self.channels)
         outside = cells.new_tensor([0.0, -torch.inf])[:, None].expand(2, self.channels)  # rows ZERO and LOWEST
         self.table = torch.cat([outside, cells])
+        self.channels_last = not base.is_contiguous() and base.is_contiguous(memory_format=torch.channels_last)
 
     def crop(
         self, index: Tensor, patch: Patch, top: Tensor, left: Tensor, height: int, width: int, border: int
@@ -49,9 +50,10 @@ class KeptMap:
         return result[:-1].view(batch, height, width, -1).permute(0, 3, 1, 2)
 
     def whole(self, index: Tensor, patch: Patch, border: int) -> Tensor:
-        """The maps [B, C, H, W] of pictures `index` with the patch pasted in, in the order in which layers leave them."""
+        """The maps [B, C, H, W] of pictures `index` with the patch pasted in, in memory as the layer leaves them."""
         zero = torch.zeros_like(index)
-        return self.crop(index, patch, zero, zero, self.height, self.width, border).contiguous()
+        maps = self.crop(index, patch, zero, zero, self.height, self.width, border)
+        return maps if self.channels_last else maps.contiguous()
 
     def _inside(self, rows: Tensor, columns: Tensor) -> Tensor:
         return (rows >= 0) & (rows < self.height) & (columns >= 0) & (columns < self.width)

@@ -62,7 +62,7 @@ def receptive_field(model: nn.Module, layer: str | nn.Module, size: int | tuple[
     if len(sides) != 2 or not all(isinstance(side, int) and side > 0 for side in sides):
         raise ValueError(f"size is {size}; the picture's side in pixels, or (rows, columns), is expected.")
     if hooked_everywhere():
-        raise ValueError("hooks on all modules are registered, and what they do to the maps is not known; remove them first.")
+        raise ValueError("hooks on all modules are registered; what they do to the maps is not known. Remove them first.")
     try:
         plan = Plan(model, sides)
     except Exception as problem:  # whatever a forward does to stand-ins for tensors

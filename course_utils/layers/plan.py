@@ -37,7 +37,8 @@ class Plan:
         self.constants: dict[fx.Node, Any] = {}
         self.windows: dict[fx.Node, Window] = {}
         self.sources: dict[fx.Node, list[fx.Node]] = {}
-        self.sees: dict[fx.Node, Axes | str | None] = {self.input: tuple(map(Axis.picture, size))}  # type: ignore[dict-item]
+        picture = Axis.picture(size[0]), Axis.picture(size[1])
+        self.sees: dict[fx.Node, Axes | str | None] = {self.input: picture}
         for node in self.steps[1:]:
             self.sources[node] = [s for s in node.all_input_nodes if s not in self.constants]
             self.sees[node] = self._seen_by(node)
@@ -75,7 +76,8 @@ class Plan:
         if node is self.end:
             return moving[0] if len(moving) == 1 and node.args[0] is self.sources[node][0] else "output"
         if not moving:
-            self.constants[node] = self.calls[node] if node.op == "get_attr" else self.run(node, self.constants, keep=True)
+            known = node.op == "get_attr"
+            self.constants[node] = self.calls[node] if known else self.run(node, self.constants, keep=True)
             return None
         mixed = next((seen for seen in moving if isinstance(seen, str)), None)
         if mixed is not None:

@@ -18,7 +18,7 @@ _NAMES = (
     "relu relu_ sigmoid sigmoid_ tanh tanh_ abs exp log sqrt rsqrt square sign neg pow clamp clamp_ clamp_min clamp_max "
     "add sub mul div maximum minimum lt le gt ge eq ne clone detach".split()
 )
-METHODS: frozenset[str] = frozenset([*_NAMES, *"add_ sub_ mul_ div_ contiguous float where".split()])
+METHODS: frozenset[str] = frozenset([*_NAMES, *"add_ sub_ mul_ div_ float where".split()])
 JOINS: frozenset[Callable] = frozenset({torch.cat, torch.concat, torch.concatenate})
 FUNCTIONS: frozenset[Callable] = frozenset({
     *(getattr(torch, name) for name in _NAMES), torch.where, torch.true_divide, torch.celu, torch.selu,
@@ -54,6 +54,6 @@ def call_keeps_positions(function: object, args: tuple, kwargs: dict, constants:
 
 
 def _even(constant: Tensor) -> bool:
-    """Whether a tensor that is broadcast to a map [N, C, H, W] has the same value at every position and in every picture."""
+    """Whether a tensor broadcast to a map [N, C, H, W] has the same value at every position and in every picture."""
     shape = (1,) * (4 - constant.dim()) + tuple(constant.shape)
     return len(shape) == 4 and shape[0] == 1 and shape[2:] == (1, 1)

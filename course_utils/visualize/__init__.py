@@ -5,6 +5,6 @@ from .saliency import integrated_gradients, saliency, score_gradient, smooth_gra
 from .sanity import deletion_curve, randomize_weights
 
 __all__ = [
-    "deletion_curve", "heat_map", "integrated_gradients", "occlusion", "occlusion_logits", "randomize_weights", "saliency",
-    "score_gradient", "smooth_grad", "window_starts",
+    "deletion_curve", "heat_map", "integrated_gradients", "occlusion", "occlusion_logits", "randomize_weights",
+    "saliency", "score_gradient", "smooth_grad", "window_starts",
 ]  # fmt: skip

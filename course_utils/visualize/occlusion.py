@@ -38,8 +38,8 @@ def occlusion_logits(
     """The scores [N, rows, columns, classes] with a window of colour `fill` at every position of `window_starts`.
 
     `fill` is a number or one value for each colour channel. With `local` only the part of the network that a window can
-    reach is computed again (`layers.Local`): the same scores, to within rounding, in less time. `batch_size` None is
-    16 windows at 224x224 and more on smaller pictures; on a GPU try larger ones.
+    reach is computed again (`layers.Local`), where that saves work: the same scores, to within rounding, in less time.
+    `batch_size` None is 16 windows at 224x224 and more on smaller pictures; on a GPU try larger ones.
     """
     check_pictures(x, model)
     size = (x.shape[2], x.shape[3])
