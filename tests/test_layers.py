@@ -488,7 +488,7 @@ def test_where_little_is_local_whole_pictures_are_run(make: Callable) -> None:
 def test_it_is_decided_by_the_work_that_is_saved() -> None:
     model, x = squeezenet(), torch.rand(1, 3, 224, 224)
     assert Local(model, x, count=784).why_not is None and Local(resnet18().eval(), x, count=784).why_not is None
-    assert "its preparation counted in" in str(Local(model, x, count=11, worth=0.3).why_not)
+    assert "its preparation counted in" in str(Local(model, x, count=50, worth=0.75).why_not)
     assert "so few small pictures" in str(Local(LeNet(), torch.rand(1, 1, 28, 28), count=100).why_not)
     local = Local(model, x)
     small, large = (local._saved(local._regions(torch.tensor([[40, 40]]), side, side)) for side in (8, 180))

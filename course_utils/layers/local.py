@@ -81,11 +81,11 @@ class Local:
     # ------------------------------------------------------------ preparation
 
     def _prepare(self) -> None:
+        if self.count * self.x[0, 0].numel() < FEW:
+            raise _NotLocal("so few small pictures are run faster than the local way is prepared")
         unknown = why_no_plan(self.model, self.x)
         if unknown is not None:
             raise _NotLocal(unknown)
-        if self.count * self.x[0, 0].numel() < FEW:
-            raise _NotLocal("so few small pictures are run faster than the local way is prepared")
         picture = self.x[:1].clone()
         with WorkMeter(picture) as self.meter:
             plain = self.model(picture)

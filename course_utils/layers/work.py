@@ -19,7 +19,7 @@ WRITE = 25  # writing one value of a new map
 GATHER = 60  # gathering one value of a kept map into a crop
 PREPARE = 6e6  # writing down one step, and trying it out
 WORTH = 0.13  # the least share of the work that must be saved
-FEW = 2**19  # pixels of all changed pictures together: for fewer, running them takes less than finding out
+FEW = 2**21  # pixels of all changed pictures together: for fewer, running them takes less than finding out
 
 _MARK = "_depends_on_the_pictures"
 _WEIGHTED: set[Callable] = {torch.conv2d, torch.conv1d, torch.conv3d, F.linear}
