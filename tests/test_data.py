@@ -96,7 +96,7 @@ def test_editing_what_load_gave_changes_nothing_else(artist):
 
 
 @pytest.mark.parametrize(
-    "world, channels, size", [("digits", 1, 28), ("signs", 3, 48), ("objects", 3, 32), ("photos", 3, 128)]
+    "world, channels, size", [("digits", 1, 28), ("signs", 3, 48), ("objects", 3, 32), ("photos", 3, 192)]
 )
 def test_each_drawn_world(world, channels, size):
     pictures = data.load(world, "test", 12, source="drawn")

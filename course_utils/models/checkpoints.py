@@ -20,6 +20,12 @@ def _sign_kinds() -> int:
     return len(NAMES)
 
 
+def _scene_kinds() -> int:
+    from ..data.scenes import NAMES
+
+    return len(NAMES)
+
+
 # Every checkpoint that ships, and the network that it fits.
 NETWORKS: dict[str, Callable[[], nn.Module]] = {
     "lenet-digits": LeNet,
@@ -36,7 +42,7 @@ NETWORKS: dict[str, Callable[[], nn.Module]] = {
     "ae400-mnist": AENet10,
     "signnet-signs": lambda: SignNet(_sign_kinds()),
     "signnet-gtsrb": SignNet,
-    "scenenet-scenes": lambda: SceneNet(_sign_kinds()),
+    "scenenet-scenes": lambda: SceneNet(_scene_kinds()),
     "allconv-signs": lambda: AllConv(_sign_kinds(), width=32),
     "allconv-cifar10": lambda: AllConv(width=48),  # half the paper's width: what two cores train
 }
