@@ -16,7 +16,7 @@ from torch import Tensor
 from ... import runtime
 from .. import shapes
 from ..shapes import uniform
-from . import things, weather
+from . import clutter, things, weather
 from .houses import houses
 from .kinds import NAMES, draw_clean
 from .posts import boxes_around, places, sign
@@ -51,9 +51,9 @@ def _pictures(kinds: Tensor, shown: Tensor, size: int, generator: torch.Generato
         picture = houses(picture, street, texture, side, generator)
     picture = reflections(picture, street, texture)
     picture = things.trees(picture, street, texture, generator)
-    picture = things.posters(things.people(picture, street, generator), street, generator)
+    picture = clutter.posters(clutter.people(picture, street, generator), street, generator)
     picture = things.cars(things.lamps(picture, street, generator), street, generator)
-    picture = things.wires(things.bins(picture, street, generator), street, generator)
+    picture = clutter.wires(clutter.bins(picture, street, generator), street, generator)
     masks = torch.zeros(count, number, size, size, dtype=torch.bool)
     for k in reversed(range(number)):
         picture, masks[:, k] = sign(picture, street, kinds[:, k], middles[:, k], sides[:, k], generator)

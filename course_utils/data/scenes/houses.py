@@ -1,4 +1,4 @@
-"""House fronts on both sides."""
+"""House fronts on both sides of the street, with windows and shops."""
 
 from __future__ import annotations
 

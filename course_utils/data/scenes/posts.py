@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from .. import shapes
@@ -11,6 +12,7 @@ from ..signs.camera import shadows, turned, worn
 from . import kinds
 from .street import LEAVES, SIGN_METRES, WHITE_SNOW, Street, repeat, rgb
 
+MAIN_SIDES = 0.15, 0.3  # of the main sign's square, in pictures
 STICKERS = torch.tensor([[0.93, 0.93, 0.90], [0.08, 0.08, 0.09], [0.90, 0.55, 0.10], [0.25, 0.55, 0.30], [0.85, 0.30, 0.55]])
 
 
@@ -37,9 +39,6 @@ def places(count: int, number: int, horizon: Tensor, generator: torch.Generator)
         middles[:, k] = tried[torch.arange(count), best]
         sides[:, k] = torch.where(room.amax(1) > 0, sides[:, k], torch.zeros(()))  # 0: no place left for it
     return middles, sides
-
-
-MAIN_SIDES = 0.15, 0.3  # of the main sign's square, in pictures
 
 
 def boxes_around(masks: Tensor) -> Tensor:
@@ -126,7 +125,7 @@ def sign(picture: Tensor, street: Street, classes: Tensor, middle: Tensor, side:
     front = worn(_stickers(colour, cover, u, v, pixel, generator), cover, generator)
     front = front * (shadows(count, size, generator) * street.light * sunny + beam * rgb(1.0, 0.98, 0.9))
     step = max(1, round(0.05 * size * float(side.median())))
-    above = torch.nn.functional.pad(cover, (0, 0, step, 0))[:, :, :size]
+    above = F.pad(cover, (0, 0, step, 0))[:, :, :size]
     front = over(front, WHITE_SNOW * cover * (street.light + 0.3 * street.night), (cover - above).clamp_min(0) * street.snow * 0.9)
     depth = street.focal * SIGN_METRES / column(side)
     front = torch.lerp(street.horizon * cover, front, torch.exp(-depth / street.reach))

@@ -1,4 +1,4 @@
-"""The street, its light and its ground."""
+"""The street: its camera, its hour and weather, its sky and its ground."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from torch import Tensor
 from .. import shapes
 from ..shapes import chance, column, coverage, normal, over, uniform
 
-# Skies: zenith, horizon, daylight, brightness in the shade, sight in metres.
 # Skies and weathers: zenith, horizon, daylight, brightness in the shade, sight in metres, night, rain, lying and falling snow.
 MOODS = torch.tensor([
     [0.16, 0.40, 0.80, 0.68, 0.83, 0.95, 1.06, 1.03, 0.97, 0.58, 400.0, 0, 0, 0, 0],  # clear noon
@@ -33,7 +32,9 @@ MOODS = torch.tensor([
     [0.06, 0.07, 0.12, 0.19, 0.18, 0.22, 0.24, 0.24, 0.29, 0.95, 60.0, 1, 0, 1, 1],  # snow at night
 ])
 LEAVES = torch.tensor([[0.16, 0.30, 0.10], [0.22, 0.36, 0.12], [0.12, 0.24, 0.12], [0.34, 0.40, 0.14], [0.50, 0.36, 0.10],
-                        [0.20, 0.32, 0.16]])
+                       [0.20, 0.32, 0.16]])
+WHITE_SNOW = torch.tensor([0.88, 0.91, 0.96])[None, :, None, None]
+SIGN_METRES = 0.8
 
 
 class Street(NamedTuple):
@@ -66,11 +67,8 @@ class Street(NamedTuple):
         return torch.lerp(self.horizon, colour, torch.exp(-depth / self.reach))
 
 
-WHITE_SNOW = torch.tensor([0.88, 0.91, 0.96])[None, :, None, None]
-SIGN_METRES = 0.8
-
-
 def rgb(red: float, green: float, blue: float) -> Tensor:
+    """A colour `[1, 3, 1, 1]`."""
     return torch.tensor([red, green, blue])[None, :, None, None]
 
 
@@ -105,8 +103,8 @@ def camera(middle: Tensor, side: Tensor, horizon: Tensor, size: int, generator: 
     sunny = torch.where(torch.rand(count, generator=generator) < 0.5, 1.0, -1.0)
     zenith, at_horizon, light = (column(colours[:, k]) for k in range(3))
     return Street(size, x[None, None] - column(vanish), y[None, None] - column(horizon), column(focal), column(eye),
-                   column(stands - hand * (road + 0.5)), column(road), zenith.clamp_max(1), at_horizon.clamp_max(1), light,
-                   column(mood[:, 9]), column(mood[:, 10] * uniform((count,), 0.6, 1.5, generator)), column(sunny),
+                  column(stands - hand * (road + 0.5)), column(road), zenith.clamp_max(1), at_horizon.clamp_max(1), light,
+                  column(mood[:, 9]), column(mood[:, 10] * uniform((count,), 0.6, 1.5, generator)), column(sunny),
                   *(column(mood[:, k]) for k in (11, 12, 13, 14)))
 
 

@@ -5,7 +5,6 @@ batch, then passes it through light, dirt, blur and sensor noise.
 """
 
 from __future__ import annotations
-from __future__ import annotations
 
 from typing import NamedTuple
 
@@ -14,7 +13,7 @@ from torch import Tensor
 
 from ... import runtime
 from .. import shapes
-from ..shapes import chance, column, normal, uniform
+from ..shapes import column, normal, uniform
 from .backgrounds import background, branch, pole
 from .camera import exposed, plane_corners, shadows, worn
 from .kinds import FULL, NAMES, draw_clean, texture_level, textures

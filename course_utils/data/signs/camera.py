@@ -8,6 +8,7 @@ from torch import Tensor
 from .. import shapes
 from ..shapes import chance, column, normal, uniform
 
+
 def turned(count: int, generator: torch.Generator) -> Tensor:
     """Corners `[N, 4, 2]` of squares of side 1 around (0, 0), turned in space and seen from near."""
     turn, tip, roll = (normal((count, 1), d, generator).clamp(-2.2 * d, 2.2 * d) for d in (0.33, 0.12, 0.06))
