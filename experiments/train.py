@@ -46,6 +46,7 @@ def half_fgsm(model: nn.Module, x: Tensor, y: Tensor, eps: float = 0.25) -> Tens
     return 0.5 * F.cross_entropy(model(x), y) + 0.5 * F.cross_entropy(model(x_adv), y)
 
 
+NEAR = 64  # side in pixels of a near view: every main sign fits
 PLANS = {
     "lenet-digits": Plan("digits", "drawn", 12, pictures=30_000),
     "lenet-mnist": Plan("digits", "mnist", 12),
@@ -53,7 +54,10 @@ PLANS = {
     "lenet-mnist-fgsm": Plan("digits", "mnist", 3, loss=half_fgsm, note="adversarial training: FGSM, eps 0.25"),
     "signnet-signs": Plan("signs", "drawn", 12, pictures=16_000, norm=True, augment=training.jitter(light=0.2)),
     "signnet-gtsrb": Plan("signs", "gtsrb", 24, norm=True, augment=training.jitter(light=0.5), smoothing=0.05),
-    "scenenet-scenes": Plan("photos", "drawn", 14, pictures=10_000, norm=True, augment=training.shift_and_flip(8, flip=False)),
+    "scenenet-scenes": Plan(
+        "photos", "drawn", 6, lr=0.06, pictures=10_000, norm=True, augment=training.shift_and_flip(6, flip=False), batch_size=64,
+        near=12, tests=1000, note="first 12 epochs on near views of the signs",
+    ),
     "allconv-signs": Plan("objects", "drawn", 12, pictures=16_000, norm=True, augment=training.shift_and_flip(2, flip=False)),
     "allconv-cifar10": Plan(
         "objects", "cifar10", 14, lr=0.1, norm=True, augment=training.shift_and_flip(4),
@@ -132,8 +136,8 @@ def run(name: str, seed: int = 0) -> None:
         return share
 
     if plan.near:
-        half, views = x.shape[-1] // 2, runtime.generator(seed)
-        near = torch.cat([near_views(x, train_set.boxes[:, 0], half, views) for _ in range(2)])  # two views of each scene
+        views = runtime.generator(seed)
+        near = torch.cat([near_views(x, train_set.boxes[:, 0], NEAR, views) for _ in range(2)])  # two views of each scene
         training.train(
             net, near, train_set.y.repeat(2), epochs=plan.near, lr=plan.lr, batch_size=plan.batch_size, weight_decay=plan.weight_decay,
             augment=plan.augment, seed=seed, mixed=plan.norm, label=f"{name}, near views",
