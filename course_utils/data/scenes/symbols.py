@@ -8,7 +8,7 @@ from torch import Tensor
 from ..shapes import Point, arc, box, circle, polygon, polyline, union
 from ..signs.glyphs import text
 from ..signs.plates import Shape
-from ..signs.symbols import arrow, car, walker
+from ..signs.symbols import arrow, car
 
 
 def mirrored(shape: Shape) -> Shape:
@@ -139,12 +139,3 @@ hump = both(lambda x, y: torch.maximum(circle(x, y, 0.5, 0.86, 0.24), y - 0.75),
 
 def dip(x: Tensor, y: Tensor) -> Tensor:
     return torch.maximum(box(x, y, 0.5, 0.71, 0.25, 0.09), -circle(x, y, 0.5, 0.56, 0.13))
-
-
-def hill(letters: str) -> Shape:
-    """A slope that falls to the right, with its percentage above."""
-    return both(area((0.27, 0.6), (0.27, 0.81), (0.68, 0.81)), placed(words(letters, 0.145, 0.034, 0.5, 0.85), 1, 0.56, 0.52))
-
-
-def crossing(x: Tensor, y: Tensor) -> Tensor:
-    return placed(walker, 0.92, 0.5, 0.49)(x, y)
