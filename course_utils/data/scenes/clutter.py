@@ -25,7 +25,8 @@ def people(picture: Tensor, street: Street, generator: torch.Generator, number: 
     for k in range(number):
         depth = column(uniform((count,), 0, 1, generator)) * 5 + 6 * (number - k)
         side = column(chance((count,), 0.5, generator)) * 2 - 1
-        x, up, pixel = local(street, street.centre + side * (street.road + column(uniform((count,), 0.5, 1.8, generator))), depth)
+        right = street.centre + side * (street.road + column(uniform((count,), 0.5, 1.8, generator)))
+        x, up, pixel = local(street, right, depth)
         there = column(torch.rand(count, generator=generator)) < some
         tall, stride = column(uniform((count,), 0.88, 1.06, generator)), column(uniform((count,), 0.05, 0.2, generator))
         coat, trousers = (column(shapes.choose(CLOTHES, count, generator)) for _ in range(2))
@@ -34,7 +35,8 @@ def people(picture: Tensor, street: Street, generator: torch.Generator, number: 
         spread = stride * (0.85 - up).clamp(0, 1)
         for shape, colour in (
             (box((x.abs() - spread).abs(), up, 0.0, 0.42, 0.075, 0.43, 0.03), trousers),
-            (box(x, up, 0.0, 1.13, 0.17, 0.31, 0.1), coat), (box(x.abs(), up, 0.2, 1.1, 0.045, 0.29, 0.045), coat * 0.85),
+            (box(x, up, 0.0, 1.13, 0.17, 0.31, 0.1), coat),
+            (box(x.abs(), up, 0.2, 1.1, 0.045, 0.29, 0.045), coat * 0.85),
             (circle(x, up, 0.0, 1.6, 0.115), skin), (circle(x, up, 0.0, 1.66, 0.11), trousers * 0.6),
         ):
             lit = street.hazed(colour * street.light * (0.9 + 0.15 * (x * -street.sunny_side * 4).clamp(-1, 1)), depth)
@@ -47,7 +49,8 @@ def bins(picture: Tensor, street: Street, generator: torch.Generator) -> Tensor:
     count = len(street.u)
     side = column(chance((count,), 0.5, generator)) * 2 - 1
     depth = column(uniform((count,), 6, 16, generator))
-    x, up, pixel = local(street, street.centre + side * (street.road + column(uniform((count,), 0.5, 1.6, generator))), depth)
+    right = street.centre + side * (street.road + column(uniform((count,), 0.5, 1.6, generator)))
+    x, up, pixel = local(street, right, depth)
     there, paint = column(chance((count,), 0.35, generator)), column(shapes.choose(BIN_PAINTS, count, generator))
     lit = paint * street.light * (1 - 0.25 * (x * 4).clamp(-1, 1) * street.sunny_side)
     picture = over(picture, street.hazed(lit, depth), coverage(box(x, up, 0.0, 0.55, 0.26, 0.45, 0.05), pixel) * there)
@@ -58,7 +61,8 @@ def bins(picture: Tensor, street: Street, generator: torch.Generator) -> Tensor:
         x, up, pixel = local(street, street.centre + side * (street.road + 0.3), depth)
         post = coverage(box(x, up, 0.0, 0.45, 0.07, 0.45, 0.05), pixel) * there
         ring = coverage((up - 0.74).abs() - 0.06, pixel)
-        picture = over(picture, street.hazed(over(rgb(0.22, 0.22, 0.23), rgb(0.9, 0.88, 0.86), ring) * street.light, depth), post)
+        paint = over(rgb(0.22, 0.22, 0.23), rgb(0.9, 0.88, 0.86), ring)
+        picture = over(picture, street.hazed(paint * street.light, depth), post)
     return picture
 
 

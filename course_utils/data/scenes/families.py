@@ -67,13 +67,15 @@ def zone(value: int, ends: bool) -> Drawing:
     digits = placed(number(value), 0.72, 0.5, 0.38)
     sign = painted(square(WHITE, BLACK), (disc(0.285), ring), (disc(0.22), paper), (digits, GREY if ends else BLACK),
                    (words("ZONE", 0.14, 0.036, 0.81, 1.0), GREY if ends else BLACK))
-    return painted(sign, (lambda x, y: torch.maximum(stripes(x, y), circle(x, y, 0.5, 0.5, 0.4)), BLACK)) if ends else sign
+    if not ends:
+        return sign
+    return painted(sign, (lambda x, y: torch.maximum(stripes(x, y), circle(x, y, 0.5, 0.5, 0.4)), BLACK))
 
 
 def measured(letters: str, *marks: Shape) -> Drawing:
     """A limit with its unit in the red ring, between two black marks or none."""
-    height = 0.2 if marks or len(letters) > 3 else 0.25
-    lettering = words(letters, height, 0.05, 0.5, 0.86, 0.34)
+    tall = 0.2 if marks or len(letters) > 3 else 0.25
+    lettering = words(letters, tall, 0.05, 0.5, 0.86, 0.34)
     return painted(plates.prohibition, (lettering, BLACK), *((mark, BLACK) for mark in marks))
 
 

@@ -75,12 +75,14 @@ def shops(front: Tensor, street: Street, row: Row, room: Tensor, generator: torc
     """Shops on the ground floors of some houses: a large window, and above it a board with a name; lit in the evening."""
     count = len(street.u)
     there = pick(chance((count, HOUSES, 1), 0.45, generator), row.index) * room * (row.along_pixel < 0.5)
-    board, ink = (pick(shapes.choose(BOARDS, count * HOUSES, generator).reshape(count, HOUSES, 3), row.index) for _ in range(2))
+    paints = (shapes.choose(BOARDS, count * HOUSES, generator).reshape(count, HOUSES, 3) for _ in range(2))
+    board, ink = (pick(paint, row.index) for paint in paints)
     lettering = pick(uniform((count, HOUSES, 2), 0, 1, generator), row.index)
     lit = street.night * 0.75
     panes = coverage((row.up - 1.35).abs() - 0.95, row.pixel) * (1 - band(repeat(row.along, 1.7), 0.06, row.along_pixel))
     goods = ((row.along * 2.3).floor() * 0.618 + (row.up * 2.6).floor() * 0.377 + lettering[:, :1]) % 1
-    inside = over(street.zenith * 0.3 + 0.08 + 0.25 * goods * board, rgb(1.0, 0.82, 0.52) * (0.5 + 0.5 * goods) / street.light.clamp_min(0.12), lit)
+    lamplight = rgb(1.0, 0.82, 0.52) * (0.5 + 0.5 * goods) / street.light.clamp_min(0.12)
+    inside = over(street.zenith * 0.3 + 0.08 + 0.25 * goods * board, lamplight, lit)
     front = over(front, inside, panes * there)
     sign = coverage((row.up - 2.72).abs() - 0.3, row.pixel)
     word = ((row.along / 5).floor() * 0.83 + lettering[:, 1:]) % 1

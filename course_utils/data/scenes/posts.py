@@ -50,7 +50,8 @@ def boxes_around(masks: Tensor) -> Tensor:
     return torch.where(masks.flatten(1).any(1)[:, None], torch.cat([low, high], 1), -1).float()
 
 
-def _post(picture: Tensor, street: Street, middle: Tensor, side: Tensor, there: Tensor, generator: torch.Generator) -> Tensor:
+def _post(picture: Tensor, street: Street, middle: Tensor, side: Tensor, there: Tensor,
+          generator: torch.Generator) -> Tensor:
     """The post below a sign, and on some the small white board with lines of writing."""
     count = len(side)
     x, y = shapes.grid(street.size)
@@ -63,8 +64,10 @@ def _post(picture: Tensor, street: Street, middle: Tensor, side: Tensor, there: 
     u, v = (x - column(middle[:, 0])) / column(side), (y - column(middle[:, 1])) / column(side) - 0.68
     board = box(u, v, 0.0, 0.0, 0.36, 0.15, 0.03)
     pixel = 1 / (column(side) * street.size)
-    writing = coverage(repeat(v + 0.05, 0.1).abs() - 0.02, pixel) * (u.abs() < column(uniform((count,), 0.1, 0.3, generator))) * (v.abs() < 0.1)
-    face = over(over(rgb(0.1, 0.1, 0.1), rgb(0.9, 0.9, 0.88), coverage(board + 0.025, pixel)), rgb(0.12, 0.12, 0.12), writing * 0.8)
+    long = column(uniform((count,), 0.1, 0.3, generator))
+    writing = coverage(repeat(v + 0.05, 0.1).abs() - 0.02, pixel) * (u.abs() < long) * (v.abs() < 0.1)
+    face = over(rgb(0.1, 0.1, 0.1), rgb(0.9, 0.9, 0.88), coverage(board + 0.025, pixel))
+    face = over(face, rgb(0.12, 0.12, 0.12), writing * 0.8)
     there = there * column(chance((count,), 0.2, generator)) * (foot > 0)
     return over(picture, face * (street.light * 0.9 + 0.45 * street.night), coverage(board, pixel) * there)
 
@@ -97,13 +100,15 @@ def _leaves(picture: Tensor, street: Street, u: Tensor, v: Tensor, generator: to
     return over(picture, leaf, torch.sigmoid((0.6 * clump - 6 * (aside - 0.3 - 0.04 * along)) * 5) * there)
 
 
-def _pole_before(picture: Tensor, street: Street, u: Tensor, v: Tensor, pixel: Tensor, generator: torch.Generator) -> Tensor:
+def _pole_before(picture: Tensor, street: Street, u: Tensor, v: Tensor, pixel: Tensor,
+                 generator: torch.Generator) -> Tensor:
     """A pole or trunk that stands nearer than some signs and hides a strip of them."""
     count = len(picture)
     half = column(uniform((count,), 0.025, 0.06, generator))
     across = (u - column(uniform((count,), -0.45, 0.45, generator)) - 0.02 * v) / half
     there = column(chance((count,), 0.09, generator))
-    tone = column(uniform((count,), 0.12, 0.4, generator)) * (1 - 0.5 * (across - street.sunny_side * 0.4).abs().clamp_max(1.4))
+    shine = 1 - 0.5 * (across - street.sunny_side * 0.4).abs().clamp_max(1.4)
+    tone = column(uniform((count,), 0.12, 0.4, generator)) * shine
     return over(picture, tone * street.light, coverage((across.abs() - 1) * half, pixel) * there)
 
 
@@ -124,9 +129,9 @@ def sign(picture: Tensor, street: Street, classes: Tensor, middle: Tensor, side:
     beam = column(uniform((count,), 0.25, 0.75, generator)) * street.night  # road signs throw headlights back
     front = worn(_stickers(colour, cover, u, v, pixel, generator), cover, generator)
     front = front * (shadows(count, size, generator) * street.light * sunny + beam * rgb(1.0, 0.98, 0.9))
-    step = max(1, round(0.05 * size * float(side.median())))
-    above = F.pad(cover, (0, 0, step, 0))[:, :, :size]
-    front = over(front, WHITE_SNOW * cover * (street.light + 0.3 * street.night), (cover - above).clamp_min(0) * street.snow * 0.9)
+    thick = max(1, round(0.05 * size * float(side.median())))
+    upper_edge = (cover - F.pad(cover, (0, 0, thick, 0))[:, :, :size]).clamp_min(0)
+    front = over(front, WHITE_SNOW * cover * (street.light + 0.3 * street.night), upper_edge * street.snow * 0.9)
     depth = street.focal * SIGN_METRES / column(side)
     front = torch.lerp(street.horizon * cover, front, torch.exp(-depth / street.reach))
     picture = front + picture * (1 - cover)

@@ -124,7 +124,8 @@ def sky(street: Street, texture: Tensor, generator: torch.Generator) -> Tensor:
 
     sun = column(uniform((count,), -0.6, 0.6, generator)), column(uniform((count,), -0.45, -0.03, generator))
     glow = torch.exp(-6 * torch.hypot(street.u - sun[0], street.v - sun[1]))
-    picture = picture + glow * (street.light * rgb(1.0, 0.9, 0.7)) * column(uniform((count,), 0, 0.5, generator)) * (1 - 0.9 * street.night)
+    bright = column(uniform((count,), 0, 0.5, generator)) * (1 - 0.9 * street.night)
+    picture = picture + glow * (street.light * rgb(1.0, 0.9, 0.7)) * bright
 
     for depth, tall in ((260.0, 0.12), (110.0, 0.07)):
         ridge = shapes.noise(count, 1, street.size, (3, 7, min(40, street.size)), (1.0, 0.6, 0.18), generator)[:, :, :1]
