@@ -189,6 +189,7 @@ def test_nothing_ships_that_cannot_be_loaded() -> None:
 def test_the_recorded_scores_on_real_pictures() -> None:
     """What the issue asks of them: LeNet 99 %, the sign network 96 %, AllConv 80 %."""
     rows = dict(re.findall(r"\| `([\w-]+)` \|.*?\| (\d\d\.\d\d) % of", (SHIPPED / "README.md").read_text()))
+    assert 75 <= float(rows["scenenet-scenes"]) <= 98  # harder than the other worlds, on purpose
     assert float(rows["lenet-mnist"]) >= 99 and float(rows["signnet-gtsrb"]) >= 96 and float(rows["allconv-cifar10"]) >= 80
 
 
@@ -196,7 +197,7 @@ FLOORS = {
     "lenet-digits": ("digits", 0.97), "fc10-digits": ("digits", 0.88), "fc100-digits": ("digits", 0.94),
     "fc200-digits": ("digits", 0.94), "ae400-digits": ("digits", 0.88), "signnet-signs": ("signs", 0.95),
     "lenet-digits-fgsm": ("digits", 0.95),
-    "allconv-signs": ("objects", 0.9), "scenenet-scenes": ("photos", 0.75),
+    "allconv-signs": ("objects", 0.9), "scenenet-scenes": ("photos", 0.55),
 }  # fmt: skip
 
 
