@@ -111,7 +111,7 @@ def training_set(plan: Plan) -> TrainingSet:
 
 def near_views(x: Tensor, boxes: Tensor, side: int, chance: torch.Generator) -> Tensor:
     """Windows `[N, C, side, side]` of scenes `[N, C, S, S]` at random places that hold the main sign's box `[N, 4]`."""
-    last = (boxes[:, :2]).clamp(max=x.shape[-1] - side)
+    last = boxes[:, :2].clamp(max=x.shape[-1] - side)
     first = torch.minimum((boxes[:, 2:] - side).clamp_min(0), last)
     left, top = (first + torch.rand(len(x), 2, generator=chance) * (last - first)).long().unbind(1)
     return torch.stack([picture[:, b : b + side, a : a + side] for picture, a, b in zip(x, left.tolist(), top.tolist())])
