@@ -15,7 +15,7 @@ from course_utils import attacks, data, measure, models, runtime, visualize
 from .record import write
 
 COUNT = 1000
-FEW = 200  # for what takes long: ten steps, and occlusion
+FEW = 100  # for what takes long: ten steps, and occlusion
 EPS = 0.007
 
 

@@ -55,7 +55,7 @@ PLANS = {
     "signnet-signs": Plan("signs", "drawn", 12, pictures=16_000, norm=True, augment=training.jitter(light=0.2)),
     "signnet-gtsrb": Plan("signs", "gtsrb", 24, norm=True, augment=training.jitter(light=0.5), smoothing=0.05),
     "scenenet-scenes": Plan(
-        "photos", "drawn", 4, lr=0.06, pictures=4_000, norm=True, augment=training.shift_and_flip(6, flip=False), batch_size=64,
+        "photos", "drawn", 4, lr=0.06, pictures=3_000, norm=True, augment=training.shift_and_flip(6, flip=False), batch_size=64,
         near=10, tests=1000, note="10 epochs on near views of the signs, then 4 on whole scenes",
     ),
     "allconv-signs": Plan("objects", "drawn", 12, pictures=16_000, norm=True, augment=training.shift_and_flip(2, flip=False)),
