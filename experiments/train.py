@@ -35,6 +35,8 @@ class Plan(NamedTuple):
     optimizer: str = "sgd"
     smoothing: float = 0.0
     loss: training.Loss | None = None  # None: cross-entropy, with the smoothing above
+    near: int = 0  # epochs on near views of the signs, before those on whole scenes
+    tests: int | None = None  # None: as many as `data.load` gives by itself
     note: str = ""
 
 
@@ -44,6 +46,7 @@ def half_fgsm(model: nn.Module, x: Tensor, y: Tensor, eps: float = 0.25) -> Tens
     return 0.5 * F.cross_entropy(model(x), y) + 0.5 * F.cross_entropy(model(x_adv), y)
 
 
+NEAR = 64  # side in pixels of a near view: every main sign fits
 PLANS = {
     "lenet-digits": Plan("digits", "drawn", 12, pictures=30_000),
     "lenet-mnist": Plan("digits", "mnist", 12),
@@ -51,7 +54,10 @@ PLANS = {
     "lenet-mnist-fgsm": Plan("digits", "mnist", 3, loss=half_fgsm, note="adversarial training: FGSM, eps 0.25"),
     "signnet-signs": Plan("signs", "drawn", 12, pictures=16_000, norm=True, augment=training.jitter(light=0.2)),
     "signnet-gtsrb": Plan("signs", "gtsrb", 24, norm=True, augment=training.jitter(light=0.5), smoothing=0.05),
-    "scenenet-scenes": Plan("photos", "drawn", 14, pictures=10_000, norm=True, augment=training.shift_and_flip(8, flip=False)),
+    "scenenet-scenes": Plan(
+        "photos", "drawn", 4, lr=0.06, pictures=3_000, norm=True, augment=training.shift_and_flip(6, flip=False), batch_size=64,
+        near=10, tests=1000, note="10 epochs on near views of the signs, then 4 on whole scenes",
+    ),
     "allconv-signs": Plan("objects", "drawn", 12, pictures=16_000, norm=True, augment=training.shift_and_flip(2, flip=False)),
     "allconv-cifar10": Plan(
         "objects", "cifar10", 14, lr=0.1, norm=True, augment=training.shift_and_flip(4),
@@ -82,13 +88,42 @@ def pretrain_encoder(net: models.AENet10, x: Tensor, seed: int) -> None:
     net.encoder.requires_grad_(False)
 
 
+class TrainingSet(NamedTuple):
+    """Pictures `[N, C, H, W]`, as bytes where they are many; labels `[N]`; boxes `[N, K, 4]` of a scene's signs."""
+
+    x: Tensor
+    y: Tensor
+    boxes: Tensor | None
+    source: str
+
+
+def training_set(plan: Plan) -> TrainingSet:
+    """The pictures that a plan trains on. Scenes come a thousand at a time, a seed each: as floats they would fill the memory."""
+    if plan.world != "photos":
+        pictures = data.load(plan.world, "train", plan.pictures, source=plan.source)
+        return TrainingSet(pictures.x, pictures.y, pictures.boxes, pictures.source)
+    count, parts = plan.pictures or data.WORLDS["photos"].train, []
+    for seed, start in enumerate(range(0, count, 1000)):
+        part = data.load("photos", "train", min(1000, count - start), source=plan.source, seed=seed)
+        parts.append(((part.x * 255).round().byte(), part.y, part.boxes))
+    return TrainingSet(*(torch.cat(column) for column in zip(*parts)), part.source)
+
+
+def near_views(x: Tensor, boxes: Tensor, side: int, chance: torch.Generator) -> Tensor:
+    """Windows `[N, C, side, side]` of scenes `[N, C, S, S]` at random places that hold the main sign's box `[N, 4]`."""
+    last = boxes[:, :2].clamp(max=x.shape[-1] - side)
+    first = torch.minimum((boxes[:, 2:] - side).clamp_min(0), last)
+    left, top = (first + torch.rand(len(x), 2, generator=chance) * (last - first)).long().unbind(1)
+    return torch.stack([picture[:, b : b + side, a : a + side] for picture, a, b in zip(x, left.tolist(), top.tolist())])
+
+
 def run(name: str, seed: int = 0) -> None:
     """Train, measure, save and record one checkpoint."""
     plan, start = PLANS[runtime.pick("checkpoint", name, PLANS)], time.time()
     runtime.seed_everything(seed)
-    train_set = data.load(plan.world, "train", plan.pictures, source=plan.source)
-    test_set = data.load(plan.world, "test", source=plan.source)
-    x = (train_set.x * 255).round().byte() if train_set.x.numel() > 2e8 else train_set.x  # large sets travel as bytes
+    train_set = training_set(plan)
+    test_set = data.load(plan.world, "test", plan.tests, source=plan.source)
+    x = (train_set.x * 255).round().byte() if train_set.x.is_floating_point() and train_set.x.numel() > 2e8 else train_set.x
     plain = models.checkpoints.NETWORKS[name]().to(runtime.device())
     if isinstance(plain, models.AENet10):
         pretrain_encoder(plain, x, seed)
@@ -100,6 +135,14 @@ def run(name: str, seed: int = 0) -> None:
         print(f"{name} {time.time() - start:5.0f} s  {share:.2f} %", flush=True)
         return share
 
+    if plan.near:
+        views = runtime.generator(seed)
+        near = torch.cat([near_views(x, train_set.boxes[:, 0], NEAR, views) for _ in range(2)])  # two views of each scene
+        training.train(
+            net, near, train_set.y.repeat(2), epochs=plan.near, lr=plan.lr, batch_size=plan.batch_size, weight_decay=plan.weight_decay,
+            augment=plan.augment, seed=seed, mixed=plan.norm, label=f"{name}, near views",
+        )  # fmt: skip
+        print(f"{name} {time.time() - start:5.0f} s  near views", flush=True)
     training.train(
         net, x, train_set.y, epochs=plan.epochs, lr=plan.lr, batch_size=plan.batch_size, weight_decay=plan.weight_decay,
         optimizer=plan.optimizer, augment=plan.augment, loss=plan.loss or smoothed, seed=seed, mixed=plan.norm, evaluate=watch, label=name,
@@ -149,7 +192,7 @@ def record(name: str, source: str, score: str, seed: int, note: str) -> None:
 def remeasure(name: str) -> None:
     """Measure a shipped checkpoint again, as after a change of the drawn pictures, and correct its row's accuracy."""
     plan = PLANS[runtime.pick("checkpoint", name, PLANS)]
-    test_set = data.load(plan.world, "test", source=plan.source)
+    test_set = data.load(plan.world, "test", plan.tests, source=plan.source)
     cells = rows()[name].split(" | ")
     before, cells[4] = cells[4], f"{percent_right(models.load(name), test_set):.2f} % of {len(test_set.y):,}"
     print(f"{name}: {before} -> {cells[4]}")

@@ -41,6 +41,11 @@ def choose(table: Tensor, count: int, generator: torch.Generator) -> Tensor:
     return table[torch.randint(len(table), (count,), generator=generator)]
 
 
+def column(values: Tensor) -> Tensor:
+    """Per-picture colours `[N, 3]` or numbers `[N]` as `[N, 3 or 1, 1, 1]`."""
+    return values.reshape(len(values), -1, 1, 1)
+
+
 def labels(y: Tensor, classes: int) -> Tensor:
     """Require class numbers int64 `[N]`, at least one, each in 0 .. classes - 1; on the CPU."""
     if not isinstance(y, Tensor) or y.dim() != 1 or len(y) == 0:

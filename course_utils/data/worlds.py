@@ -78,7 +78,7 @@ _ROWS = (
         network="allconv", drawn_suffix="signs", real_suffix="cifar10",
     ),
     World(  # drawn street scenes stand in for photos; real ones are cut as ImageNet networks are tested
-        "photos", channels=3, drawn_size=128, real_size=224, train=1_000, test=200, chunk=50,
+        "photos", channels=3, drawn_size=192, real_size=224, train=1_000, test=200, chunk=25,
         kinds=scenes.NAMES, draw=_scenes, sets=("imagenet", "imagenette"),
         network="scenenet", drawn_suffix="scenes", real_suffix=None, pretrained="squeezenet1_0", margin=256 / 224,
     ),

@@ -1,0 +1,52 @@
+"""The training script's near views, and the scenes table's attack in ten steps."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from course_utils import attacks, runtime
+from course_utils.data import scenes
+from experiments import scenes_table, train
+
+
+def test_near_views_hold_the_whole_sign() -> None:
+    """The pixels of the sign's box are marked in a fourth channel; none is lost in the windows."""
+    batch = scenes.draw(30, generator=runtime.generator(0), size=192)
+    marked = torch.zeros(30, 1, 192, 192, dtype=torch.uint8)
+    for mark, (x0, y0, x1, y1) in zip(marked, batch.boxes[:, 0].int().tolist()):
+        mark[:, y0:y1, x0:x1] = 1
+    views = train.near_views(marked, batch.boxes[:, 0], train.NEAR, runtime.generator(1))
+    assert views.shape == (30, 1, train.NEAR, train.NEAR) and views.dtype == torch.uint8
+    assert torch.equal(views.flatten(1).sum(1), marked.flatten(1).sum(1))
+
+
+def test_near_views_are_at_other_places_each_time() -> None:
+    x, boxes = torch.rand(8, 3, 192, 192), torch.tensor([[90.0, 90.0, 120.0, 120.0]]).repeat(8, 1)
+    first, second = (train.near_views(x, boxes, train.NEAR, runtime.generator(seed)) for seed in (0, 1))
+    assert ((first - second).abs().flatten(1).amax(1) > 0).all()
+
+
+def test_training_pictures_come_a_thousand_at_a_time(monkeypatch) -> None:
+    """Each part has a seed of its own, and the parts together are as many as the plan says."""
+    asked = []
+
+    def load(world, split, n, source, seed):
+        asked.append((n, seed))
+        return train.data.Pictures(torch.full((n, 3, 2, 2), seed / 255), torch.full((n,), seed), (), "drawn", torch.zeros(n, 1, 4))
+
+    monkeypatch.setattr(train.data, "load", load)
+    pictures = train.training_set(train.PLANS["scenenet-scenes"]._replace(pictures=2500))
+    assert asked == [(1000, 0), (1000, 1), (500, 2)]
+    assert pictures.x.dtype == torch.uint8 and pictures.x.shape == (2500, 3, 2, 2) and pictures.boxes.shape == (2500, 1, 4)
+    assert torch.equal(pictures.x[:, 0, 0, 0].long(), pictures.y)
+
+
+def test_ten_steps_stay_in_the_budget_and_beat_one() -> None:
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Conv2d(3, 8, 3), nn.Tanh(), nn.Flatten(), nn.Linear(8 * 36, 4)).eval()
+    x, y = torch.rand(40, 3, 8, 8), torch.arange(40) % 4
+    one, ten = attacks.fgsm(net, x, y, eps=0.05), scenes_table.ten_steps(net, x, y, 0.05)
+    assert (ten - x).abs().max() <= 0.05 + 1e-6 and ten.min() >= 0 and ten.max() <= 1
+    loss = [nn.functional.cross_entropy(net(picture), y).item() for picture in (x, one, ten)]
+    assert loss[0] < loss[1] <= loss[2]
