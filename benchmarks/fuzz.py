@@ -27,7 +27,7 @@ from benchmarks.memory import peak_megabytes
 from benchmarks.networks import MORE, TORCHVISION, random_network, scale_weights, torchvision_network
 from course_utils.layers import Local, ReceptiveField, capture, names, paste, receptive_field
 from course_utils.runtime import generator
-from course_utils.visualize import occlusion_logits, window_starts
+from course_utils.visualize import window_starts
 
 WINDOW, STRIDE, BATCH = 15, 8, 16  # the defaults of occlusion
 RANDOM = "random networks"

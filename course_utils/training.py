@@ -132,6 +132,29 @@ def fold_batch_norm(trained: nn.Sequential, plain: nn.Sequential) -> None:
     plain.load_state_dict(nn.Sequential(*folded).state_dict())
 
 
+def temperature(scores: Tensor, y: Tensor) -> float:
+    """The T for which softmax(scores / T) fits the labels best: the least mean cross-entropy (Guo et al. 2017).
+
+    A network that is as sure as it is right has T = 1; above 1 it is too sure, below not sure enough. The slope of the
+    cross-entropy along 1 / T never falls, so halving an interval finds where it is 0. `scores` `[N, classes]`.
+    """
+    low, high = 1e-3, 1e3
+    own = scores.gather(1, y[:, None])[:, 0]
+    for _ in range(60):
+        inverse = (low * high) ** 0.5
+        slope = ((inverse * scores).softmax(1) * scores).sum(1) - own
+        low, high = (low, inverse) if slope.mean() > 0 else (inverse, high)
+    return 1 / inverse
+
+
+def scale_scores(model: nn.Sequential, factor: float) -> None:
+    """Multiply the scores of a chain by `factor`, in place: its last weights and biases, behind which all is linear."""
+    last = [layer for layer in model if isinstance(layer, (nn.Conv2d, nn.Linear))][-1]
+    with torch.no_grad():
+        for parameter in last.parameters():
+            parameter.mul_(factor)
+
+
 def shift_and_flip(pixels: int, flip: bool = True) -> Augment:
     """Random shifts of up to `pixels` (zeros move in), and left-right flips."""
 

@@ -36,6 +36,7 @@ class Plan(NamedTuple):
     smoothing: float = 0.0
     loss: training.Loss | None = None  # None: cross-entropy, with the smoothing above
     near: int = 0  # epochs on near views of the signs, before those on whole scenes
+    calibrated: bool = False  # scores scaled so that the network is as sure as it is right, on other training pictures
     tests: int | None = None  # None: as many as `data.load` gives by itself
     note: str = ""
 
@@ -47,6 +48,7 @@ def half_fgsm(model: nn.Module, x: Tensor, y: Tensor, eps: float = 0.25) -> Tens
 
 
 NEAR = 64  # side in pixels of a near view: every main sign fits
+OTHERS = 1_000_000  # a seed whose drawn pictures no network is trained on
 PLANS = {
     "lenet-digits": Plan("digits", "drawn", 12, pictures=30_000),
     "lenet-mnist": Plan("digits", "mnist", 12),
@@ -55,8 +57,8 @@ PLANS = {
     "signnet-signs": Plan("signs", "drawn", 12, pictures=16_000, norm=True, augment=training.jitter(light=0.2)),
     "signnet-gtsrb": Plan("signs", "gtsrb", 24, norm=True, augment=training.jitter(light=0.5), smoothing=0.05),
     "scenenet-scenes": Plan(
-        "photos", "drawn", 4, lr=0.06, pictures=3_000, norm=True, augment=training.shift_and_flip(6, flip=False), batch_size=64,
-        near=10, tests=1000, note="10 epochs on near views of the signs, then 4 on whole scenes",
+        "photos", "drawn", 4, lr=0.06, pictures=3_500, norm=True, augment=training.shift_and_flip(6, flip=False), batch_size=64,
+        near=10, calibrated=True, tests=1000, note="10 epochs on near views of the signs, then 4 on whole scenes",
     ),
     "allconv-signs": Plan("objects", "drawn", 12, pictures=16_000, norm=True, augment=training.shift_and_flip(2, flip=False)),
     "allconv-cifar10": Plan(
@@ -124,7 +126,7 @@ def run(name: str, seed: int = 0) -> None:
     train_set = training_set(plan)
     test_set = data.load(plan.world, "test", plan.tests, source=plan.source)
     x = (train_set.x * 255).round().byte() if train_set.x.is_floating_point() and train_set.x.numel() > 2e8 else train_set.x
-    plain = models.checkpoints.NETWORKS[name]().to(runtime.device())
+    plain, calibration = models.checkpoints.NETWORKS[name]().to(runtime.device()), ""
     if isinstance(plain, models.AENet10):
         pretrain_encoder(plain, x, seed)
     net = training.with_batch_norm(plain) if plan.norm else plain
@@ -149,9 +151,14 @@ def run(name: str, seed: int = 0) -> None:
     )  # fmt: skip
     if plan.norm:
         training.fold_batch_norm(net.cpu(), plain.cpu())
+    if plan.calibrated:
+        others = data.load(plan.world, "train", 1000, source=plan.source, seed=OTHERS)
+        degrees = training.temperature(runtime.logits(plain, others.x), others.y)
+        training.scale_scores(plain, 1 / degrees)
+        calibration = f"scores divided by {degrees:.2f}, the temperature that fits 1,000 other training pictures"
     path = models.save(plain, name)
     score = percent_right(models.load(name), test_set)
-    note = ", ".join(filter(None, ["batch norm folded in" if plan.norm else "", plan.note]))
+    note = ", ".join(filter(None, ["batch norm folded in" if plan.norm else "", plan.note, calibration]))
     record(name, f"{train_set.source}, {len(x):,} pictures", f"{score:.2f} % of {len(test_set.y):,}", seed, note)
     print(f"{name}: {score:.2f} % of {len(test_set.y)} test pictures, {path.stat().st_size / 1e6:.2f} MB, {time.time() - start:.0f} s")
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from course_utils import training
-from course_utils.models import AllConv, DenseNet10, SignNet
+from course_utils.models import AllConv, DenseNet10, LeNet, SceneNet, SignNet
 from course_utils.runtime import generator
 
 
@@ -271,3 +271,24 @@ def test_jitter_turns_by_up_to_the_angle() -> None:
     uv, uu, vv = ((moved * product).sum((1, 2)) for product in (u * v, u * u, v * v))
     angle = torch.rad2deg(0.5 * torch.atan2(2 * uv, uu - vv))
     assert 17 < angle.max() < 21 and -21 < angle.min() < -17
+
+
+def test_temperature_is_where_the_cross_entropy_is_least() -> None:
+    scores, chance = 3 * torch.randn(4000, 5, generator=generator(0)), generator(1)
+    share = (scores / 2.5).softmax(1).cumsum(1)
+    y = (torch.rand(4000, 1, generator=chance) > share).sum(1).clamp(max=4)  # drawn as a network of temperature 2.5 says
+    found = training.temperature(scores, y)
+    assert found == pytest.approx(2.5, rel=0.05)
+    loss = [torch.nn.functional.cross_entropy(scores / t, y).item() for t in (0.97 * found, found, 1.03 * found)]
+    assert loss[1] < min(loss[0], loss[2])
+    assert training.temperature(scores / found, y) == pytest.approx(1, rel=1e-4)
+
+
+@pytest.mark.parametrize("build", [SceneNet, SignNet, LeNet])
+def test_scaled_scores_are_scaled_and_nothing_else(build) -> None:
+    torch.manual_seed(0)
+    model = build().eval()
+    x = torch.rand(2, model[0].in_channels, *((28, 28) if build is LeNet else (48, 48) if build is SignNet else (96, 96)))
+    before = model(x)
+    training.scale_scores(model, 3.0)
+    assert torch.allclose(model(x), 3 * before, rtol=1e-5, atol=1e-6)
