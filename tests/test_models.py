@@ -203,8 +203,8 @@ def test_the_scenes_are_hard_and_their_network_is_fooled_as_one_for_photos_is() 
 
 
 def test_some_scenes_are_as_the_recorded_ones() -> None:
-    """The same facts on pictures that are drawn now, with room for chance: 100 of them."""
-    pictures, net = data.load("photos", "test", 100, source="drawn", seed=2), models.load("scenenet-scenes")
+    """The same facts on pictures that are drawn now, with room for chance: 60 of them."""
+    pictures, net = data.load("photos", "test", 60, source="drawn"), models.load("scenenet-scenes")
     right = runtime.predict(net, pictures.x) == pictures.y
     x, y = pictures.x[right], pictures.y[right]
     assert right.float().mean() >= 0.72

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 Pair = tuple[int, int]
+TAP = 250  # what a CPU does in multiply-adds of a convolution in the time in which it compares one cell for a maximum
 ZERO, LOWEST = 0, 1  # what lies outside a map: zeros, or what no maximum takes
 
 
@@ -69,7 +70,7 @@ def _maximum(
     kernel, padding, dilation = pair(kernel_size), pair(padding), pair(dilation)
     stride = pair(stride) if stride else kernel
     run = lambda x: F.max_pool2d(x, kernel, stride, 0, dilation)  # noqa: E731
-    return Window(kernel, stride, padding, dilation, ceil_mode, LOWEST, run)
+    return Window(kernel, stride, padding, dilation, ceil_mode, LOWEST, run, work=TAP * kernel[0] * kernel[1])
 
 
 def _average(

@@ -23,6 +23,7 @@ FEW = 2**21  # pixels of all changed pictures together: for fewer, running them 
 
 _MARK = "_depends_on_the_pictures"
 _WEIGHTED: set[Callable] = {torch.conv2d, torch.conv1d, torch.conv3d, F.linear}
+_MAXIMA: set[Callable] = {F.max_pool2d, torch.max_pool2d}
 _PRODUCTS: set[Callable] = {torch.matmul, torch.bmm, Tensor.matmul, Tensor.bmm, Tensor.__matmul__}
 _KNOWN = positions.FUNCTIONS | positions.JOINS | windows.FUNCTIONS.keys() | {
     *(getattr(Tensor, name) for name in positions.METHODS), F.batch_norm, torch.prelu, F.alpha_dropout,
@@ -75,6 +76,9 @@ def _tensors(value: Any) -> list[Tensor]:
 
 def _work(func: Callable, args: tuple, kwargs: dict) -> float:
     """Multiply-adds for one value of the result."""
+    if func in _MAXIMA:
+        high, wide = windows.pair(args[1] if len(args) > 1 else kwargs["kernel_size"])
+        return windows.TAP * high * wide
     weight = args[1] if len(args) > 1 else kwargs.get("weight")
     if func in _WEIGHTED and isinstance(weight, Tensor):
         return weight[0].numel()
