@@ -49,7 +49,7 @@ def within(moved: Tensor, x: Tensor, eps: float) -> Tensor:
     precision, and one that was rounded outwards goes back to the next number inwards.
     """
     wide = x.float() if x.dtype.itemsize < 4 else x
-    low, high = (wide - eps).clamp(min=0), (wide + eps).clamp(max=1)
+    low, high = (wide - eps).clamp_(min=0), (wide + eps).clamp_(max=1)
     if wide is not x:
         rounded = low.to(x.dtype), high.to(x.dtype)
         low = torch.where(rounded[0] < low, torch.nextafter(rounded[0], x), rounded[0])
