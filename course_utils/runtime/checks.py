@@ -118,6 +118,11 @@ class Labels:
     def __init__(self, y: Tensor | None, count: int, low: int = 0, high: int = 0) -> None:
         self.y, self.count, self.low, self.high = y, count, low, high
 
+    @property
+    def known(self) -> bool:
+        """Whether they were given, or taken from scores already."""
+        return self.y is not None
+
     def __call__(self, scores: Tensor) -> Tensor:
         check_scores(scores, self.count)
         if self.y is None:
@@ -127,7 +132,7 @@ class Labels:
 
     def __getitem__(self, chosen: Tensor) -> Labels:
         """The labels of some of the pictures, which need no further check."""
-        if self.y is None:
+        if not self.known:
             raise ValueError("the labels are not known yet: call them with the model's scores first.")
         return Labels(self.y[chosen], len(chosen), self.low, self.high)
 

@@ -76,7 +76,7 @@ def _mean_gradient(
 ) -> Tensor:
     """Mean over k of the score's gradient at picture(i, k), for each i; all (i, k) run in batches of `batch_size`."""
     check_count(batch_size, "batch_size")
-    if y.y is None:
+    if not y.known:
         y(logits(model, x))  # the class that is predicted for the picture itself, not for its changed copies
     mean = torch.zeros_like(x)
     for part in torch.arange(len(x) * samples, device=x.device).split(batch_size):
