@@ -5,10 +5,9 @@
 
 from __future__ import annotations
 
-import torch
-
 from course_utils import attacks, data, measure, models, runtime
 
+from .common import in_parts
 from .record import write
 
 EPS = 0.25
@@ -33,10 +32,10 @@ def main() -> None:
     net = models.classifier("photos", source="real")
     right = runtime.predict(net, photos.x.to(runtime.device())).cpu() == photos.y
     x, y = measure.quantize(photos.x[right]).to(runtime.device()), photos.y[right].to(runtime.device())
-    fooled = [attacks.fgsm(net, a, b, eps=0.007) for a, b in zip(x.split(50), y.split(50))]
+    fooled = in_parts(lambda a, b: attacks.fgsm(net, a, b, eps=0.007), x, y)
     noisy = attacks.random_sign(x, eps=0.007, generator=runtime.generator(0))
     numbers |= {
-        "photos_error": 100 * measure.success_rate(net, measure.quantize(torch.cat(fooled)), y),
+        "photos_error": 100 * measure.success_rate(net, measure.quantize(fooled), y),
         "photos_noise_error": 100 * measure.success_rate(net, measure.quantize(noisy), y),
     }
     source = f"MNIST test set (last two rows: {len(y)} ImageNet photos that SqueezeNet 1.0 has right)"

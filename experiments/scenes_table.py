@@ -5,33 +5,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor, nn
 
 from course_utils import attacks, data, measure, models, runtime, visualize
 
+from .common import in_parts, small_steps
 from .record import write
 
 COUNT = 1000
 SEED = 3  # test pictures on which nothing about the network was decided
 FEW = 100  # for what takes long: ten steps, and occlusion
 EPS = 0.007
-
-
-def in_parts(attack: Callable[[Tensor, Tensor], Tensor], x: Tensor, y: Tensor) -> Tensor:
-    """The attack on 50 pictures at a time, so that memory stays small."""
-    return torch.cat([attack(a, b) for a, b in zip(x.split(50), y.split(50))])
-
-
-def ten_steps(net: nn.Module, x: Tensor, y: Tensor, eps: float) -> Tensor:
-    """FGSM ten times with a quarter of the budget, kept within the budget after each step."""
-    x_adv = x
-    for _ in range(10):
-        x_adv = attacks.fgsm(net, x_adv, y, eps=eps / 4)
-        x_adv = torch.minimum(torch.maximum(x_adv, x - eps), x + eps).clamp(0, 1)
-    return x_adv
 
 
 def looked_inside(net: nn.Module, x: Tensor, y: Tensor, masks: Tensor) -> tuple[float, float]:
@@ -55,13 +40,13 @@ def main() -> None:
     for eps in (EPS, 0.016):
         x_adv = in_parts(lambda a, b, eps=eps: attacks.fgsm(net, a, b, eps=eps), x, y)
         noisy = attacks.random_sign(x, eps=eps, generator=runtime.generator(0))
-        wrong = runtime.predict(net, measure.quantize(x_adv)) != y
+        sure, answer = runtime.logits(net, measure.quantize(x_adv)).softmax(1).max(1)
         numbers |= {
             f"fgsm_{eps}": 100 * measure.success_rate(net, x_adv, y),
             f"random_sign_{eps}": 100 * measure.success_rate(net, noisy, y),
-            f"wrong_confidence_{eps}": 100 * measure.confidence(net, measure.quantize(x_adv))[wrong].median().item(),
+            f"wrong_confidence_{eps}": 100 * sure[answer != y].median().item(),
         }
-    x_adv = in_parts(lambda a, b: ten_steps(net, a, b, EPS), x[:FEW], y[:FEW])
+    x_adv = in_parts(lambda a, b: small_steps(net, a, b, EPS, steps=10), x[:FEW], y[:FEW])
     numbers[f"ten_steps_{EPS}"] = 100 * measure.success_rate(net, x_adv, y[:FEW])
     inside, by_chance = looked_inside(net, x[:FEW], y[:FEW], masks[:FEW])
     numbers |= {"occlusion_on_sign": 100 * inside, "patches_on_sign": 100 * by_chance}

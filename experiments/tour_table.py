@@ -5,22 +5,14 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 
 from course_utils import attacks, data, measure, models, runtime
 
+from .common import in_parts, small_steps
 from .record import write
 
 EPS, STEPS = 0.25, 10
-
-
-def small_steps(model: nn.Module, x: Tensor, y: Tensor, eps: float, steps: int) -> Tensor:
-    """The chapter's loop: FGSM repeated with small steps, clipped to the budget after each."""
-    x_adv = x
-    for _ in range(steps):
-        x_adv = attacks.fgsm(model, x_adv, y, eps=min(1, 2.5 / steps) * eps).clamp(x - eps, x + eps)
-    return x_adv
 
 
 def main() -> None:
@@ -37,8 +29,7 @@ def main() -> None:
         numbers |= {f"{name}_clean": error(net, x), f"{name}_fgsm": error(net, one_step[name])}
     numbers["plain_to_guarded"] = error(nets["guarded"], one_step["plain"])
     numbers["guarded_to_plain"] = error(nets["plain"], one_step["guarded"])
-    parts = zip(x.split(1000), y.split(1000))  # a thousand at a time: less memory
-    ten = torch.cat([small_steps(nets["guarded"], some, labels, EPS, STEPS) for some, labels in parts])
+    ten = in_parts(lambda a, b: small_steps(nets["guarded"], a, b, EPS, STEPS), x, y, size=1000)
     numbers["guarded_ten"] = error(nets["guarded"], ten)
     write("tour-mnist", numbers, source="MNIST test set", count=len(y), seed=0, command="python -m experiments.tour_table")
 

@@ -153,7 +153,7 @@ def run(name: str, seed: int = 0) -> None:
         training.fold_batch_norm(net.cpu(), plain.cpu())
     if plan.calibrated:
         others = data.load(plan.world, "train", 1000, source=plan.source, seed=OTHERS)
-        degrees = training.temperature(runtime.logits(plain, others.x), others.y)
+        degrees = training.temperature(runtime.logits(plain.cpu(), others.x), others.y)
         training.scale_scores(plain, 1 / degrees)
         calibration = f"scores divided by {degrees:.2f}, the temperature that fits 1,000 other training pictures"
     path = models.save(plain, name)

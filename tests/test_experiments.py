@@ -1,4 +1,4 @@
-"""The training script's near views, and the scenes table's attack in ten steps."""
+"""The training script's near views, and the tables' attack in small steps."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from torch import nn
 
 from course_utils import attacks, runtime
 from course_utils.data import scenes
-from experiments import scenes_table, train
+from experiments import common, train
 
 
 def test_near_views_hold_the_whole_sign() -> None:
@@ -42,11 +42,16 @@ def test_training_pictures_come_a_thousand_at_a_time(monkeypatch) -> None:
     assert torch.equal(pictures.x[:, 0, 0, 0].long(), pictures.y)
 
 
+def test_an_attack_in_parts_is_the_attack() -> None:
+    x, y = torch.rand(7, 1, 2, 2), torch.arange(7)
+    assert torch.equal(common.in_parts(lambda a, b: a + b[:, None, None, None], x, y, size=3), x + y[:, None, None, None])
+
+
 def test_ten_steps_stay_in_the_budget_and_beat_one() -> None:
     torch.manual_seed(0)
     net = nn.Sequential(nn.Conv2d(3, 8, 3), nn.Tanh(), nn.Flatten(), nn.Linear(8 * 36, 4)).eval()
     x, y = torch.rand(40, 3, 8, 8), torch.arange(40) % 4
-    one, ten = attacks.fgsm(net, x, y, eps=0.05), scenes_table.ten_steps(net, x, y, 0.05)
+    one, ten = attacks.fgsm(net, x, y, eps=0.05), common.small_steps(net, x, y, 0.05, steps=10)
     assert (ten - x).abs().max() <= 0.05 + 1e-6 and ten.min() >= 0 and ten.max() <= 1
     loss = [nn.functional.cross_entropy(net(picture), y).item() for picture in (x, one, ten)]
     assert loss[0] < loss[1] <= loss[2]

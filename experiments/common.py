@@ -1,0 +1,23 @@
+"""What several tables need: an attack in parts, and FGSM repeated with small steps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from course_utils import attacks
+
+
+def in_parts(attack: Callable[[Tensor, Tensor], Tensor], x: Tensor, y: Tensor, size: int = 50) -> Tensor:
+    """The attack on `size` pictures at a time, so that memory stays small."""
+    return torch.cat([attack(a, b) for a, b in zip(x.split(size), y.split(size))])
+
+
+def small_steps(model: nn.Module, x: Tensor, y: Tensor, eps: float, steps: int) -> Tensor:
+    """Chapter 00's loop: FGSM repeated with small steps, clipped to the budget after each."""
+    x_adv = x
+    for _ in range(steps):
+        x_adv = attacks.fgsm(model, x_adv, y, eps=min(1, 2.5 / steps) * eps).clamp(x - eps, x + eps)
+    return x_adv
