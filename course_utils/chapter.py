@@ -1,4 +1,5 @@
-"""What every chapter begins with and leans on: `setup()` in its first cell, `claim(...)` after every fact it states."""
+"""What every chapter begins with and leans on: `setup()` in its first cell, `claim(...)` after every fact it
+states, `answer(...)` after every question that it asks."""
 
 from __future__ import annotations
 
@@ -21,6 +22,15 @@ def setup(world: str | None = None, data: str | None = None, seed: int = 0) -> N
     if world is not None and profile == "real":
         worlds.fetch(world)
     print(f"Ready: {profile} pictures, seed {seed}, computing on {runtime.describe_device()}.")
+
+
+def answer(what: str, value: object, guess: object = ...) -> None:
+    """Answer a *Predict* question: prints the value in one stable line, and beside it the student's guess, if there is one.
+
+    A guess is one line, `guess_name = ...`, with the student's word or number in place of the dots.
+    """
+    shown = f"{value:.3g}" if isinstance(value, float) else str(value)
+    print(f"→ {what}: {shown}" + ("" if guess is ... or guess is None else f"; your guess: {guess}"))
 
 
 def claim(text: str, condition: bool | Tensor) -> None:

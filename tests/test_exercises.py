@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import functools
 import importlib
+import inspect
 import re
 import runpy
 import subprocess
@@ -18,7 +19,7 @@ import torch
 
 from course_utils import checks
 from course_utils import exercises as ex
-from course_utils.checking import Exercise, expect, expect_close, objection, untouched
+from course_utils.checking import Exercise, OpenTask, objection
 from course_utils.places import course_folder
 
 ROOT = course_folder()
@@ -34,7 +35,7 @@ CHECKED = re.compile(r"\bcheck\(\s*[\"']([\w/-]+)[\"']")
 
 @functools.cache
 def answers(kind: str, file: str) -> dict:
-    """The committed answers of a chapter: WRONG (answer, words of the message) or RIGHT, name -> answers."""
+    """The committed answers of a chapter: WRONG (kind, answer, words of the message) or RIGHT, name -> answers."""
     return runpy.run_path(str(ROOT / "tests" / kind.lower() / f"{file}.py"))[kind]
 
 
@@ -51,10 +52,13 @@ def cells(file: str, kind: str = "code") -> list[str]:
 # ---------------------------------------------------------------- every exercise
 
 
+KINDS = runpy.run_path(str(ROOT / "tests" / "wrong" / "kinds.py"))["KINDS"]
+
+
 @functools.cache
 def messages(file: str, name: str) -> list[str | None]:
     """What check prints for each wrong answer of an exercise."""
-    return [objection(task(file, name), answer) for answer, _ in answers("WRONG", file)[name]]
+    return [objection(task(file, name), answer) for _, answer, _ in answers("WRONG", file)[name]]
 
 
 @each
@@ -65,20 +69,49 @@ def test_reference_is_accepted(file: str, name: str) -> None:
 @each
 def test_wrong_answers_are_named(file: str, name: str) -> None:
     wrong = answers("WRONG", file)[name]
-    assert len(wrong) >= 4, "four wrong answers at least"
-    for (answer, words), message in zip(wrong, messages(file, name)):
-        assert message is not None, f"{answer.__name__} is accepted"
-        assert words in message, f"{answer.__name__}: {message}"
+    assert len(wrong) >= 8, "eight wrong answers at least"
+    for (kind, answer, words), message in zip(wrong, messages(file, name)):
+        assert message is not None, f"{kind} ({answer.__name__}) is accepted"
+        assert words in message, f"{kind} ({answer.__name__}): {message}"
         assert "not written yet" not in message
-    assert len(set(messages(file, name))) == len(wrong), f"two wrong answers get the same message: {messages(file, name)}"
+    assert len(set(messages(file, name))) >= 8, f"too many wrong answers get the same message: {messages(file, name)}"
+
+
+@each
+def test_wrong_answers_are_of_many_kinds(file: str, name: str) -> None:
+    kinds = [kind for kind, _, _ in answers("WRONG", file)[name]]
+    assert set(kinds) <= set(KINDS), f"no kind of tests/wrong/kinds.py: {set(kinds) - set(KINDS)}"
+    assert len(set(kinds)) >= 6, f"go down the list of kinds: {sorted(set(KINDS) - set(kinds))} have no wrong answer yet"
+
+
+def test_there_are_many_wrong_and_right_answers() -> None:
+    wrong, right = (sum(len(answers(kind, file)[name]) for file, name in ALL) for kind in ("WRONG", "RIGHT"))
+    assert wrong >= max(150, 8 * len(ALL)) and right >= max(33, 3 * len(ALL)), (wrong, right)
 
 
 @each
 def test_right_answers_in_other_words_are_accepted(file: str, name: str) -> None:
     right = answers("RIGHT", file)[name]
-    assert right, "one right answer at least"
+    assert len(right) >= 3, "three right answers at least"
     for answer in right:
         assert objection(task(file, name), answer) is None, answer.__name__
+
+
+@each
+def test_every_number_takes_two_values(file: str, name: str) -> None:
+    """Else an answer that always uses the usual value would pass."""
+    cases = list(task(file, name).cases())
+    for argument, value in cases[0].items():
+        if isinstance(value, (int, float)):
+            assert len({case[argument] for case in cases}) > 1, f"{argument} is always {value}"
+
+
+@each
+def test_reference_has_the_arguments_of_the_cases(file: str, name: str) -> None:
+    one = task(file, name)
+    arguments = list(inspect.signature(one.reference).parameters)
+    for case in one.cases():
+        assert list(case) == arguments[: len(case)], "the cases name the arguments in their order"
 
 
 @each
@@ -93,7 +126,7 @@ def test_stub_gives_the_reference(file: str, name: str, capsys: pytest.CaptureFi
 @each
 def test_hints_form_a_ladder(file: str, name: str) -> None:
     one = task(file, name)
-    assert len(one.hints) >= 2 and len(set(one.hints)) == len(one.hints)
+    assert len(one.hints) >= 3 and len(set(one.hints)) == len(one.hints)
     assert one.difficulty in (1, 2, 3) and 1 <= one.minutes <= 60
 
 
@@ -109,7 +142,7 @@ def test_every_checks_file_is_listed() -> None:
 
 @pytest.mark.parametrize("kind", ["wrong", "right"])
 def test_every_chapter_has_its_file_of_answers(kind: str) -> None:
-    assert sorted(path.stem for path in (ROOT / "tests" / kind).glob("*.py")) == list(checks.CHAPTERS)
+    assert sorted(path.stem for path in (ROOT / "tests" / kind).glob("ch*.py")) == list(checks.CHAPTERS)
 
 
 @each_chapter
@@ -233,12 +266,8 @@ def twice(x: torch.Tensor) -> torch.Tensor:
     return 2 * x
 
 
-def check_double(f) -> None:
-    x = torch.tensor([1.0, -2.0])
-    with untouched(x=x):
-        y = f(x)
-    expect(y.shape == x.shape, "the shape must stay.")
-    expect_close(y, 2 * x, "the double")
+def numbers():
+    yield {"x": torch.tensor([1.0, -2.0])}
 
 
 def add_chapter(monkeypatch: pytest.MonkeyPatch, file: str, one: Exercise) -> None:
@@ -252,7 +281,7 @@ def add_chapter(monkeypatch: pytest.MonkeyPatch, file: str, one: Exercise) -> No
 
 @pytest.fixture
 def double(monkeypatch: pytest.MonkeyPatch) -> Exercise:
-    own = Exercise("double", twice, check_double, hints=("Add.", "x + x"))
+    own = Exercise("double", twice, numbers, hints=("Add.", "x + x"), what="the double")
     add_chapter(monkeypatch, "ch99_test", own)
     return own
 
@@ -286,8 +315,8 @@ def test_error_of_the_student_is_reported_with_its_line(double, capsys) -> None:
     assert "AttributeError" in out and "no_such_thing" in out and "in the line: return x.no_such_thing  # the line" in out
 
 
-def test_unusable_result_is_reported(double, capsys) -> None:
-    assert "the check could not use what your function returns (AttributeError: 'NoneType'" in said(capsys, "double", lambda x: None)
+def test_nothing_returned_is_reported(double, capsys) -> None:
+    assert "your function returns nothing" in said(capsys, "double", lambda x: None)
 
 
 def test_exit_in_an_answer_does_not_stop_the_notebook(double, capsys) -> None:
@@ -351,7 +380,7 @@ def test_unknown_full_name_lists_full_names(double) -> None:
 
 
 def test_name_of_two_chapters_needs_the_full_name(double, monkeypatch, capsys) -> None:
-    other = Exercise("double", lambda x: x + x, check_double, hints=("Other.", "x + x"))
+    other = Exercise("double", lambda x: x + x, numbers, hints=("Other.", "x + x"))
     add_chapter(monkeypatch, "ch97_other", other)
     with pytest.raises(ValueError, match="2 chapters have an exercise 'double'; give its full name: 99/double or 97/double."):
         ex.check("double", twice)

@@ -1,16 +1,20 @@
-"""The toolbox for checkers: what an exercise is, what a checker may expect of an answer, and how an answer is tried.
+"""The toolbox for checkers: what an exercise is, what may be expected of an answer, and how an answer is tried.
 
-A checker is a function `check_name(f)`: it calls the student's function f and raises a `Mistake` whose text says what is
-wrong and where to look. From the ground up: `exercise`, `expectations`, `calls`, `probes`, `trial`.
+From the ground up: `exercise`, `expectations`, `guard`, `calls`, `probes`, `slips`, `noise`, `deletion`, `battery`,
+`examine`, `words`, `trial`.
 """
 
-from .calls import call, call_attack, call_loss, untouched
-from .exercise import Exercise, Mistake
-from .expectations import expect, expect_close, expect_inside, expect_trains, returned, rule_out
-from .probes import probe
-from .trial import objection
+from . import deletion, noise, slips
+from .battery import ATTACK, PICTURES, TENSORS
+from .calls import call, untouched
+from .exercise import Case, Exercise, Item, Mistake, OpenTask
+from .expectations import expect, expect_budget, expect_close, expect_inside, expect_trains, returned
+from .guard import TimeUp, guarded
+from .probes import attack_cases, probe
+from .trial import GOING_ON, objection, verdict
 
 __all__ = [
-    "Exercise", "Mistake", "call", "call_attack", "call_loss", "expect", "expect_close", "expect_inside", "expect_trains",
-    "objection", "probe", "returned", "rule_out", "untouched",
+    "ATTACK", "Case", "Exercise", "GOING_ON", "Item", "Mistake", "OpenTask", "PICTURES", "TENSORS", "TimeUp", "attack_cases", "call",
+    "deletion", "expect", "expect_budget", "expect_close", "expect_inside", "expect_trains", "guarded", "noise", "objection",
+    "probe", "returned", "slips", "untouched", "verdict",
 ]  # fmt: skip

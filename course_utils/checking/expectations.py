@@ -7,7 +7,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from .exercise import Mistake
+from .exercise import Case, Mistake
+
+
+class Differs(Mistake):
+    """The result has the right form, but other values."""
 
 
 def expect(condition: bool | Tensor, message: str) -> None:
@@ -21,29 +25,29 @@ def expect_something(got: Any) -> None:
     expect(got is not None, "your function returns nothing; end it with `return` and the result (print only shows it).")
 
 
-def returned(got: Any, like: Tensor, what: str, *, dtype: bool = True) -> Tensor:
-    """Require that the student's function returned a tensor of the shape (and precision) of `like`; gives it back."""
+def returned(got: Any, like: Tensor, what: str) -> Tensor:
+    """Require that the student's function returned a tensor of the shape, precision and device of `like`; gives it back."""
     expect_something(got)
     form = f"a torch tensor of shape {list(like.shape)}"
     expect(isinstance(got, Tensor), f"{what} is {type(got).__name__}; {form} is expected.")
     expect(got.shape == like.shape, f"{what} has shape {list(got.shape)}; {list(like.shape)} is expected.")
-    expect(not dtype or got.dtype == like.dtype, f"{what} holds {got.dtype}; {like.dtype} is expected, as in the input.")
+    expect(got.dtype == like.dtype, f"{what} holds {got.dtype}; {like.dtype} is expected, as in the input.")
+    expect(got.device == like.device, f"{what} is on {got.device}; {like.device} is expected, where the input is.")
     expect(not got.isnan().any(), f"{what} holds NaN; do you divide by 0 somewhere?")
     return got
 
 
-def expect_inside(got: Tensor) -> None:
-    """Require pixels in [0, 1]."""
+def expect_inside(got: Tensor, case: Case | None = None) -> None:
+    """Require pixels in [0, 1]. Usable as a rule of an exercise."""
     low, high = (float(value) for value in got.detach().aminmax())
     seen = f"pixels leave [0, 1], from {low:.2f} up to {high:.2f}"
     expect(0 <= low and high <= 1, f"{seen}; clip after the step: .clamp(0, 1).")
 
 
-def rule_out(got: Tensor | float, *known: tuple[Tensor | float, str], rtol: float = 1e-5, atol: float = 1e-6) -> None:
-    """Name the mistake when `got` equals one of the `known` wrong results, each given with its message."""
-    for wrong, message in known:
-        a, b = comparable(got), comparable(wrong)
-        expect(a.shape != b.shape or not torch.allclose(a, b, rtol=rtol, atol=atol), message)
+def expect_budget(got: Tensor, case: Case) -> None:
+    """Require that no pixel of `x` moved by more than `eps`. Usable as a rule of an exercise."""
+    most, eps = float((got - case["x"]).detach().abs().max()), case["eps"]
+    expect(most <= eps + 1e-6, f"something moved by {most:.3f} with eps {eps}; nothing may move by more than eps.")
 
 
 def expect_close(got: Any, want: Tensor | float, what: str = "the result", *, tol: float = 1e-5, why: str = "") -> None:
@@ -52,8 +56,7 @@ def expect_close(got: Any, want: Tensor | float, what: str = "the result", *, to
     `why` is the sentence that names the likely mistake; without it the message says how far apart they are.
     """
     kind = "a tensor" if isinstance(want, Tensor) else "a number"
-    is_value = isinstance(got, (Tensor, int, float))
-    expect(is_value, f"{what} is {type(got).__name__}; {kind} is expected. Does the function return it?")
+    expect(is_value(got), f"{what} is {type(got).__name__}; {kind} is expected. Does the function return it?")
     a, b = comparable(got), comparable(want)
     expect(a.shape == b.shape, f"{what} has shape {list(a.shape)}; {list(b.shape)} is expected.")
     expect(not a.isnan().any(), f"{what} holds NaN.")
@@ -61,18 +64,39 @@ def expect_close(got: Any, want: Tensor | float, what: str = "the result", *, to
         far = (a - b).abs()
         at = int(far.argmax())
         seen = f"{what} is off by up to {far.max():.3g}: {a.flatten()[at]:.4g} where {b.flatten()[at]:.4g} is expected."
-        raise Mistake(why or seen)
+        raise Differs(why or seen)
 
 
 def expect_trains(loss: Tensor, like: Tensor, model: nn.Module, why: str) -> None:
     """Require that a loss has the gradient of the loss `like` for the model's weights; `why` says what it may lack."""
     weights = list(model.parameters())
     try:
-        slopes = torch.autograd.grad(loss, weights)
+        slopes = torch.autograd.grad(loss, weights, allow_unused=True)
     except RuntimeError as error:  # no way to the weights, or an earlier torch.autograd.grad has freed the graph
         raise Mistake(f"the value is right but it cannot train: {why}") from error
     for slope, want in zip(slopes, torch.autograd.grad(like, weights)):
-        expect(torch.allclose(slope, want, rtol=1e-3, atol=1e-4), f"the value is right but {why}")
+        reaches = slope is not None and torch.allclose(slope, want, rtol=1e-3, atol=1e-4)
+        expect(reaches, f"the value is right but {why}")
+
+
+def is_number(value: Any) -> bool:
+    """Whether this is one of Python's numbers; True and False are not."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def is_value(value: Any) -> bool:
+    """Whether this can be compared: a tensor, a number, or a tuple of such."""
+    return isinstance(value, Tensor) or is_number(value) or (isinstance(value, tuple) and all(map(is_value, value)))
+
+
+def same(a: Any, b: Any, tol: float = 1e-6) -> bool:
+    """Whether two results have the same shape and the same values within `tol`."""
+    if isinstance(a, tuple) and isinstance(b, tuple):
+        return len(a) == len(b) and all(same(x, y, tol) for x, y in zip(a, b))
+    if not (is_value(a) and is_value(b)) or isinstance(a, tuple) or isinstance(b, tuple):
+        return False
+    a, b = comparable(a), comparable(b)
+    return a.shape == b.shape and torch.allclose(a, b, rtol=tol, atol=tol, equal_nan=True)
 
 
 def comparable(value: Tensor | float) -> Tensor:

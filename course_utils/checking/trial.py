@@ -1,48 +1,84 @@
-"""Trying an answer: run its checker, and put into words what went wrong."""
+"""Trying an answer: run its examination, and put into words what went wrong."""
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import inspect
-import linecache
-import traceback
+import io
+import sys
 from collections.abc import Callable
+from typing import Any
 
-import torch
+from .examine import examine
+from .exercise import Exercise, Mistake, OpenTask
+from .guard import guarded
+from .words import in_words, is_untouched_stub
 
-from .exercise import Exercise, Mistake
+GOING_ON = "Going on with the course's own version."
+TASK_SECONDS = 120.0  # an open task may work on many pictures
 
 
 def objection(task: Exercise, answer: Callable) -> str | None:
-    """What `check` prints about an answer that is not accepted, or None. The notebook's random numbers stay as they were."""
-    name, going_on = task.name, "Going on with the course's own version."
+    """What `check` prints about an answer that is not accepted, or None. Everything global stays as it was."""
     if not callable(answer):
-        return f'✗ {name}: check is given {type(answer).__name__}; give it your function: check("{name}", {name}). {going_on}'
+        return f'✗ {task.name}: check is given {type(answer).__name__}; give it your function: check("{task.name}", {task.name}). {GOING_ON}'
     try:
-        with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
-            torch.manual_seed(0)
-            task.checker(answer)
+        examine(task, printing_once(answer))
     except Mistake as error:
-        return f"✗ {name}: {error} {going_on}"
-    except (Exception, SystemExit) as error:  # whatever a student's code raises is reported; Run All goes on
-        if isinstance(error, NotImplementedError) and not error.args:  # the stub; torch's own errors carry a text
-            return f"Exercise {name}: not written yet; going on with the course's own version."
-        return f"✗ {name}: {in_words(error, answer, task)} {going_on}"
+        return f"✗ {task.name}: {error} {GOING_ON}"
+    except BaseException as error:  # whatever a student's code raises, also exit() and interrupts, is reported; Run All goes on
+        if not_written(error) and is_untouched_stub(answer):
+            return f"Exercise {task.name}: not written yet; going on with the course's own version."
+        return f"✗ {task.name}: {explained(error, answer, task.reference)} {GOING_ON}"
     return None
 
 
-def in_words(error: BaseException, answer: Callable, task: Exercise) -> str:
-    """An exception in words: type, first line of its text, and the line of the student's code where it arose."""
-    text = f"{type(error).__name__}: {error}".strip().split("\n")[0].rstrip(":")
-    functions = [answer, *vars(answer).values()] if inspect.isclass(answer) else [answer]
-    codes = [getattr(inspect.unwrap(function), "__code__", None) for function in functions if callable(function)]
-    frames = list(traceback.walk_tb(error.__traceback__))
-    entered = next((i for i, (frame, _) in enumerate(frames) if frame.f_code in codes), None)
-    if entered is None and isinstance(error, TypeError) and "argument" in str(error):
-        wanted = ", ".join(inspect.signature(task.reference).parameters)
-        return f"your function must take the arguments ({wanted}), in this order ({text})."
-    if entered is None:
-        return f"the check could not use what your function returns ({text})."
-    home = frames[entered][0].f_code.co_filename
-    own = [(frame.f_code.co_filename, line) for frame, line in frames[entered:]]
-    file, line = [place for place in own if place[0] == home or "ipykernel_" in place[0]][-1]
-    return f"your code raised {text}, in the line: {linecache.getline(file, line).strip()}."
+def verdict(task: OpenTask, answer: Callable, best: float | None, keep: Callable[[float], None]) -> str:
+    """What `attempt` prints about an open task; a score better than `best` is given to `keep`."""
+    goal, own = task.form.format(task.goal), task.form.format(task.score(task.baseline))
+    about = f"goal {goal}, the course's {task.baseline.__name__} {own}"
+    try:
+        with guarded(TASK_SECONDS):
+            score = float(task.score(answer))
+    except Mistake as error:
+        return f"✗ {task.name}: {error} ({about})"
+    except BaseException as error:  # as in `objection`
+        if not_written(error) and is_untouched_stub(answer):
+            return f"Open task {task.name}: not tried yet ({about})."
+        return f"✗ {task.name}: {explained(error, answer, task.baseline)} ({about})"
+
+    def beats(other: float) -> bool:
+        return score > other if task.more_is_better else score < other
+
+    if best is None or beats(best):
+        keep(score)
+    reached = "✓ goal reached" if beats(task.goal) or score == task.goal else "not yet at the goal"
+    before = "" if best is None or beats(best) or score == best else f"; your best so far {task.form.format(best)}"
+    return f"Open task {task.name}: {task.form.format(score)}, {reached} ({about}{before})."
+
+
+def not_written(error: BaseException) -> bool:
+    """Whether this comes from a stub; torch's own NotImplementedErrors carry a text."""
+    return isinstance(error, NotImplementedError) and not error.args
+
+
+def explained(error: BaseException, answer: Callable, like: Callable) -> str:
+    """The sentence for an exception that came out of an answer which must take the arguments of `like`."""
+    if not_written(error):
+        return "the line `raise NotImplementedError` is still in your function; take it out."
+    return in_words(error, answer, list(inspect.signature(like).parameters))
+
+
+def printing_once(answer: Callable) -> Callable:
+    """The function, whose prints are shown the first time and left out later: a check calls it many times."""
+    calls = 0
+
+    @functools.wraps(answer, updated=())
+    def quiet(*arguments: Any, **options: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        with contextlib.redirect_stdout(sys.stdout if calls == 1 else io.StringIO()):
+            return answer(*arguments, **options)
+
+    return quiet

@@ -6,7 +6,10 @@ Therefore the names stand here too (tests/test_exercises.py compares them).
 
 # Checks file -> the names of its exercises. A name may come again in another chapter: see `exercises.find`.
 CHAPTERS: dict[str, tuple[str, ...]] = {
-    "ch00_start_here": ("largest_change",),
-    "ch04_saliency_occlusion": ("saliency", "occlusion_map", "integrated_gradients", "delete_top", "right_reasons"),
+    "ch00_start_here": ("largest_change", "own_score", "picture_gradient"),
+    "ch04_saliency_occlusion": (
+        "score_gradient", "saliency", "occlusion_map", "path_points", "integrated_gradients", "delete_top",
+        "outside_penalty", "right_reasons",
+    ),
     "ch09_fgsm": ("linear_step", "fgsm", "noise_of_size", "honest_success", "targeted_fgsm"),
-}
+}  # fmt: skip

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
-import functools
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .. import visualize
-from ..checking import Exercise, call, call_loss, expect, expect_close, expect_trains, probe, returned, rule_out
-from ..runtime import generator, logits
-from ..training import right_reasons
+from .. import training, visualize
+from ..checking import PICTURES, TENSORS, Case, Exercise, deletion, probe, slips
+from ..checking.battery import NARROW
+from ..runtime import generator
+
+
+def score_gradient(model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
+    """d S_y(x) / d x, [N, C, H, W]; S is the score before the softmax."""
+    return visualize.score_gradient(model, x, y)
+
+
+def saliency(model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
+    """max over the colours of |dS_y / dx|, [N, H, W]."""
+    return visualize.saliency(model, x, y)
 
 
 def occlusion_map(model: nn.Module, x: Tensor, y: int, window: int, stride: int, fill: float) -> Tensor:
@@ -20,6 +30,12 @@ def occlusion_map(model: nn.Module, x: Tensor, y: int, window: int, stride: int,
     # Here the last window ends inside the picture; the course's own may hang over the edge.
     rows, columns = ((size - window) // stride + 1 for size in x.shape[2:])
     return visualize.occlusion(model, x, label, window=window, stride=stride, fill=fill)[0, :rows, :columns]
+
+
+def path_points(x: Tensor, steps: int) -> Tensor:
+    """(k + 1/2) / steps * x for k = 0 .. steps - 1, [steps, N, C, H, W]."""
+    shares = (torch.arange(steps).to(x) + 0.5) / steps
+    return shares.reshape(-1, *[1] * x.dim()) * x
 
 
 def integrated_gradients(model: nn.Module, x: Tensor, y: Tensor, steps: int) -> Tensor:
@@ -33,141 +49,202 @@ def delete_top(x: Tensor, heat: Tensor, share: float, fill: float) -> Tensor:
     return x.where(rank[:, None] >= round(share * heat[0].numel()), torch.tensor(fill).to(x))
 
 
-def check_saliency(f) -> None:
-    model, x, y = probe(3, 8, 3, 6)
-    answer = call(f, model=model, x=x, y=y)
-    slope = visualize.score_gradient(model, x, y)
-    truth = slope.abs().amax(1)
-    expect(getattr(answer, "shape", None) != x.shape, "the colours are still there: take the largest of the three, .amax(1).")
-    returned(answer, truth, "the map")
-    probabilities, losses = nn.Sequential(model, nn.Softmax(1)), nn.Sequential(model, nn.LogSoftmax(1))
-    rule_out(
-        answer,
-        (slope.amax(1), "the sign is kept: take the absolute value first. A pixel that lowers the score matters too."),
-        (slope.abs().sum(1), "the colours are added up; Simonyan takes the largest."),
-        (slope.abs().mean(1), "the colours are averaged; Simonyan takes the largest."),
-        (truth / len(x), "the scores are averaged over the batch, which divides every map by its size; add them up."),
-        (visualize.saliency(model, x), "the labels y are not used: differentiate the score of the given class."),
-        (visualize.saliency(probabilities, x, y), "the probability is differentiated; take the score before the softmax."),
-        (visualize.saliency(losses, x, y), "the loss is differentiated; take the score of class y itself."),
-    )
-    expect_close(answer, truth, "the map, max over the colours of |dS_y / dx|,")
+def outside_penalty(
+    model: nn.Module, x: Tensor, inside: Tensor, value: Callable = lambda s: s.log_softmax(1), size: Callable = torch.square
+) -> Tensor:
+    """The squared gradient of sum_k log p_k, summed where inside is 0, averaged over the pictures."""
+    x = x.clone().requires_grad_()
+    (gradient,) = torch.autograd.grad(value(model(x)).sum(), x, create_graph=True)
+    return size(gradient * (1 - inside)).flatten(1).sum(1).mean()
 
 
-def check_occlusion_map(f) -> None:
-    model, x, _ = probe(3, 8, 3, 6)
-    one = x[:1, :, :, :6].clone()  # 8 rows, 6 columns: a swap of the axes shows
-    wide = nn.Sequential(nn.ZeroPad2d((0, 2, 0, 0)), model)
-    scores = logits(wide, one)[0]
-    best = int(scores.argmax())
-    y = (best + 1) % 3  # not the class that wins
-    drops = functools.partial(occlusion_map, wide, one, window=4, stride=2)  # the last position ends at the edge
-    answer = call(f, model=wide, x=one, y=y, window=4, stride=2, fill=0.5)
-    truth = drops(y=y, fill=0.5)
-    probable = occlusion_map(nn.Sequential(wide, nn.Softmax(1)), one, y, 4, 2, 0.5)
-    shape = getattr(answer, "shape", truth.shape)
-    expect(shape != truth.T.shape, "rows and columns are swapped: the first index is the row, top to bottom.")
-    expect(shape == truth.shape, f"an 8x6 picture, window 4, stride 2 gives {list(truth.shape)} positions, not {list(shape)}. "
-           "The last one ends at the edge: range(0, H - window + 1, stride).")  # fmt: skip
-    returned(answer, truth, "the map of drops")
-    rule_out(
-        answer,
-        (-truth, "the sign is wrong: where the square hurts, the drop (before minus after) is positive."),
-        (scores[y] - truth, "these are the scores under the square; subtract them from the score of the picture."),
-        (drops(y=y, fill=0.0), "the square is black; fill it with `fill`."),
-        (drops(y=best, fill=0.5), "the class y is not used: take the score of y, model(x)[0, y]."),
-        (probable, "these are drops of the probability; take the score before the softmax."),
-    )
-    expect(not answer.requires_grad, "the result carries a graph; no gradient is needed here: with torch.no_grad().")
-    expect_close(answer, truth, "a drop (is the picture copied anew for each position?)", tol=1e-4)
+def right_reasons(model: nn.Module, x: Tensor, y: Tensor, inside: Tensor, strength: float) -> Tensor:
+    """Cross-entropy + strength * the penalty."""
+    return training.right_reasons(model, x, y, inside, strength)
 
 
-def check_integrated_gradients(f) -> None:
-    model, x, y = probe(3, 8, 3, 6)
-    answer = returned(call(f, model=model, x=x, y=y, steps=64), x, "the attribution")
-    truth = integrated_gradients(model, x, y, 64)
-    rule_out(
-        answer,
-        (x * visualize.score_gradient(model, x, y),
-         "this is the gradient at the picture alone times the picture; average it over the whole way from black."),
-        (truth * 64, "the gradients are added up but not divided by the number of steps."),
-        (truth / x.clamp_min(1e-6),
-         "the mean gradient must still be multiplied by the way that each pixel goes: x minus black, which is x."),
-        (visualize.integrated_gradients(model, x, y, steps=64, baseline=1.0),
-         "the way starts at white; start at black (zeros)."),
-        (visualize.integrated_gradients(model, x, steps=64), "the labels y are not used."),
-        rtol=2e-2, atol=1e-3,
-    )  # fmt: skip
-    difference = (logits(model, x) - logits(model, torch.zeros_like(x))).gather(1, y[:, None])[:, 0]
-    gap = (answer.flatten(1).sum(1) - difference).abs().max()
-    expect(gap < 0.2, f"completeness fails: the attributions must sum to S_y(x) - S_y(black), but are off by {gap:.3f}.")
+# ---------------------------------------------------------------- what they are tried on
 
 
-def check_delete_top(f) -> None:
-    x = torch.rand(3, 3, 8, 8, generator=generator(1)) * 0.4
-    heat = torch.stack([torch.rand(8, 8, generator=generator(k)) * 10**k for k in range(3)])
-    for share in (0.25, 0.0, 0.5, 1.0):
-        answer = returned(call(f, x=x, heat=heat, share=share, fill=0.9), x, "the batch of pictures")
-        gone, count = (answer == 0.9).all(1), round(share * 64)
-        counts = gone.flatten(1).sum(1).tolist()
-        uneven = f"{counts} pixels were deleted in the three pictures; rank each picture's pixels by themselves."
-        expect(torch.equal((answer == 0.9).any(1), gone), "a deleted pixel loses all its colours, not some of them.")
-        expect(any(counts) or count == 0, "nothing was replaced by `fill`.")
-        expect(len(set(counts)) == 1, uneven)
-        expect(counts[0] != 48, "three quarters were deleted; `share` is the part that goes.")
-        expect(counts[0] == count, f"with share {share}, {counts[0]} of 64 pixels were deleted; {count} is expected.")
-        if 0 < share < 1:
-            coldest = delete_top(x, -heat, share, 0.9)
-            rule_out(answer, (coldest, "the pixels with the lowest heat go first; the highest must."))
-        other = "other pixels than the hottest were deleted, or pixels that stay were changed."
-        expect_close(answer, delete_top(x, heat, share, 0.9), why=other)
+def pictures() -> Iterator[Case]:
+    model, x, y = probe(3, 8, 7, 4)
+    yield {"model": model, "x": x, "y": y}
+    yield {"model": model, "x": x[:4], "y": y[:4].flip(0)}
 
 
-def check_right_reasons(f) -> None:
-    model, x, y = probe(3, 8, 3, 6)
-    inside = (torch.rand(6, 1, 8, 8, generator=generator(2)) < 0.3).float()
-    value = call_loss(f, model=model, x=x, y=y, inside=inside, strength=0.1)
-    without = call_loss(f, model=model, x=x, y=y, inside=inside, strength=0.0)
-    plain = F.cross_entropy(model(x), y)
-    expect_close(without, plain, why="with strength 0 the loss must be the cross-entropy.")
-    truth = right_reasons(model, x, y, inside, 0.1)
-    turned = right_reasons(model, x, y, 1 - inside, 0.1)
-    rule_out(
-        value,
-        (turned, "the gradient inside the object is punished; punish what is outside: 1 - inside."),
-        (plain + (truth - plain) * len(x),
-         "the penalty is added up over the pictures; take the mean, as the cross-entropy does."),
-        rtol=1e-4,
-    )  # fmt: skip
-    expect_close(value, truth, tol=5e-5, why=f"the loss is {value:.4f}; {truth:.4f} is expected. Square the gradient of the "
-                 "sum of the log-probabilities, add up each picture's pixels outside, and average over the pictures.")  # fmt: skip
-    expect_trains(value, truth, model, "the penalty does not reach the weights: torch.autograd.grad needs create_graph=True.")
+def squares() -> Iterator[Case]:
+    model, x, _ = probe(3, 8, 6, 4, count=2)
+    best, worst = (int(pick(model(x[:1]))) for pick in (torch.argmax, torch.argmin))
+    yield {"model": model, "x": x[:1], "y": worst, "window": 4, "stride": 2, "fill": 0.5}
+    yield {"model": model, "x": x[:1], "y": best, "window": 3, "stride": 2, "fill": 0.2}  # does not end at the edge
+    yield {"model": model, "x": x[1:], "y": best, "window": 2, "stride": 3, "fill": 0.8}
 
+
+def ways() -> Iterator[Case]:
+    for case, steps in zip(pictures(), (4, 7)):
+        yield case | {"steps": steps}
+
+
+def masks() -> Iterator[Case]:
+    for case, seed in zip(pictures(), (2, 3)):
+        x = case["x"]
+        inside = (torch.rand(len(x), 1, *x.shape[2:], generator=generator(seed)) < 0.3).to(x)
+        yield {"model": case["model"], "x": x, "inside": inside}
+
+
+def scans() -> Iterator[Case]:
+    for case, plain, strength in zip([*masks(), *masks()], [*pictures(), *pictures()], (0.1, 0.4, 0.0)):
+        yield {"model": case["model"], "x": case["x"], "y": plain["y"], "inside": case["inside"], "strength": strength}
+
+
+# ---------------------------------------------------------------- known mistakes
+
+
+def along(shares: Callable[[int], Sequence[float]], weights: Callable[[int], Sequence[float]] | None = None) -> Callable:
+    """Integrated gradients with other places on the way than the middles."""
+
+    def wrong(model: nn.Module, x: Tensor, y: Tensor, steps: int) -> Tensor:
+        places = shares(steps)
+        parts = weights(steps) if weights else [1 / len(places)] * len(places)
+        return x * sum(part * score_gradient(model, share * x, y) for share, part in zip(places, parts))
+
+    return wrong
+
+
+def covered_for_good(model: nn.Module, x: Tensor, y: int, window: int, stride: int, fill: float) -> Tensor:
+    """Occlusion in which the square never goes away from where it was."""
+    covered, base = x.clone(), model(x)[0, y]
+    drops = []
+    for top in range(0, x.shape[2] - window + 1, stride):
+        for left in range(0, x.shape[3] - window + 1, stride):
+            covered[:, :, top : top + window, left : left + window] = fill
+            drops.append(base - model(covered)[0, y])
+    return torch.stack(drops).reshape((x.shape[2] - window) // stride + 1, -1).detach()
+
+
+ENDS = "linspace(0, 1, ...) goes from end to end; take the middles of the pieces: (k + 0.5) / steps."
+LEFT = "the places on the way are not the middles of its pieces: share = (k + 0.5) / steps for k = 0 .. steps - 1."
 
 EXERCISES = (
-    Exercise("saliency", visualize.saliency, check_saliency, difficulty=2, minutes=10, hints=(
-        "The score of class y in each picture: model(x).gather(1, y[:, None]).",
+    Exercise("score_gradient", score_gradient, pictures, difficulty=2, minutes=10, battery=PICTURES, what="the gradient", tol=1e-4, hints=(
+        "The pictures ask for the gradient: x = x.clone().requires_grad_(), before model(x).",
+        "The score of class y in each picture is model(x).gather(1, y[:, None]), as in chapter 00.",
         "Add the scores of all pictures up and call torch.autograd.grad(total, x): each picture gets its own gradient.",
-        "Absolute value first, then the largest of the three colours: .abs().amax(1).",
+    ), mistakes=(
+        (lambda m, x, y: saliency(m, x, y), "this is the map already; give the gradient itself, in the shape of x."),
+        (lambda m, x, y: score_gradient(m, x, y).abs(), "the sign is lost; give the gradient itself."),
+        (lambda m, x, y: -score_gradient(m, x, y), "the sign is wrong: give the gradient of the score itself."),
+        *slips.of_the_score(lambda gradient, x: gradient),
     )),
-    Exercise("occlusion_map", occlusion_map, check_occlusion_map, difficulty=2, minutes=10, hints=(
+    Exercise("saliency", saliency, pictures, difficulty=1, minutes=5, battery=PICTURES, what="the map, max over the colours of |dS_y / dx|,",
+             tol=1e-4, hints=(
+        "Begin with your score_gradient(model, x, y). Does a pixel that lowers the score matter?",
+        "A pixel has three derivatives, one for each colour; the map holds the largest of them.",
+        "Absolute value first, then the largest of the three colours: .abs().amax(1).",
+    ), mistakes=(
+        (score_gradient, "the colours are still there: take the largest of the three, .amax(1)."),
+        (lambda m, x, y: score_gradient(m, x, y).abs(), "the colours are still there: take the largest of the three, .amax(1)."),
+        (lambda m, x, y: score_gradient(m, x, y).amax(1), "the sign is kept: take the absolute value first. A pixel that lowers the score matters too."),
+        (lambda m, x, y: score_gradient(m, x, y).amax(1).abs(), "the absolute value comes too late: first .abs(), then the largest colour."),
+        (lambda m, x, y: score_gradient(m, x, y).abs().sum(1), "the colours are added up; Simonyan takes the largest."),
+        (lambda m, x, y: score_gradient(m, x, y).abs().mean(1), "the colours are averaged; Simonyan takes the largest."),
+        (lambda m, x, y: score_gradient(m, x, y).abs().amin(1), "this is the smallest of the colours; take the largest."),
+        *slips.of_the_score(lambda gradient, x: gradient.abs().amax(1)),
+    )),
+    Exercise("occlusion_map", occlusion_map, squares, difficulty=2, minutes=10, battery=(NARROW, *TENSORS), tol=1e-4,
+             what="the map of drops", hints=(
         "Two loops: top over range(0, H - window + 1, stride), left over the same with W.",
         "Copy the picture at each position: covered = x.clone(); then covered[:, :, top:top + window, left:left + window] = fill.",
         "The drop is model(x)[0, y] - model(covered)[0, y]: positive where the square hurts.",
+    ), mistakes=(
+        (lambda *a: -occlusion_map(*a), "the sign is wrong: where the square hurts, the drop (before minus after) is positive."),
+        (lambda m, x, y, *a: m(x)[0, y].detach() - occlusion_map(m, x, y, *a),
+         "these are the scores under the square; subtract them from the score of the picture."),
+        (lambda *a: occlusion_map(*a).T, "rows and columns are swapped: the first index is the row, top to bottom."),
+        (lambda m, x, y, w, s, fill: occlusion_map(m, x, y, w, s, 0.0), "the square is black; fill it with `fill`."),
+        (lambda m, x, y, w, s, fill: occlusion_map(m, x, y, w, s, 0.5), "the square is always grey; fill it with `fill`."),
+        (lambda m, x, y, *a: occlusion_map(m, x, int(m(x)[0].argmax()), *a), "the class y is not used: take the score of y, model(x)[0, y]."),
+        (lambda m, *a: occlusion_map(slips.probable(m), *a), "these are drops of the probability; take the score before the softmax."),
+        (lambda *a: occlusion_map(*a).abs(), "drops below 0 are turned around; a square may raise the score, too."),
+        (lambda *a: occlusion_map(*a).clamp(min=0), "drops below 0 are lost; a square may raise the score, too."),
+        (covered_for_good, "the squares pile up: the picture must be copied anew for each position, x.clone() inside the loops."),
     )),
-    Exercise("integrated_gradients", integrated_gradients, check_integrated_gradients, difficulty=2, minutes=10, hints=(
-        "The way from black to x is share * x, with share from 0 to 1. Take the gradient at `steps` places on it.",
-        "Take the middles of the pieces: share = (k + 0.5) / steps. Average the gradients.",
-        "Multiply the mean gradient by x - 0. Check: the sum must be S_y(x) - S_y(black).",
+    Exercise("path_points", path_points, lambda: [{"x": case["x"], "steps": case["steps"]} for case in ways()], difficulty=1, minutes=5, battery=TENSORS, what="the pictures on the way", hints=(
+        "On the way from black to x every picture is share * x, with a share from 0 to 1.",
+        "The middles of `steps` equal pieces: share = (k + 0.5) / steps for k = 0 .. steps - 1.",
+        "torch.stack([(k + 0.5) / steps * x for k in range(steps)]) puts the pictures along a new first axis.",
+    ), mistakes=(
+        (lambda x, n: torch.stack([k / n * x for k in range(n)]), "these are the left ends of the pieces; take the middles: (k + 0.5) / steps."),
+        (lambda x, n: torch.stack([(k + 1) / n * x for k in range(n)]), "these are the right ends of the pieces; take the middles: (k + 0.5) / steps."),
+        (lambda x, n: torch.stack([s * x for s in torch.linspace(0, 1, n)]), ENDS),
+        (lambda x, n: torch.stack([s * x for s in torch.linspace(0, 1, n + 1)]), ENDS),
+        (lambda x, n: path_points(x, n).flip(0), "the way goes from x to black; it begins at black."),
+        (lambda x, n: 1 - path_points(1 - x, n).flip(0), "the way begins at white; begin at black."),
+        (lambda x, n: path_points(x, n).transpose(0, 1), "the axes are swapped: [steps, N, C, H, W], the way first."),
+        (lambda x, n: path_points(x, n).flatten(0, 1), "the ways of all pictures are one long batch; keep an axis for the steps: [steps, N, C, H, W]."),
     )),
-    Exercise("delete_top", delete_top, check_delete_top, difficulty=2, minutes=10, hints=(
+    Exercise("integrated_gradients", integrated_gradients, ways, difficulty=2, minutes=10, battery=PICTURES, tol=1e-4,
+             what="the attribution", hints=(
+        "The integral is the mean of the gradients on the way: call score_gradient at each of the path_points.",
+        "torch.stack([score_gradient(model, point, y) for point in path_points(x, steps)]).mean(0) is that mean.",
+        "Multiply the mean gradient by x - 0. Check: the sum must be nearly S_y(x) - S_y(black).",
+    ), mistakes=(
+        (lambda m, x, y, n: x * score_gradient(m, x, y),
+         "this is the gradient at the picture alone times the picture; average it over the whole way from black."),
+        (lambda m, x, y, n: integrated_gradients(m, x, y, n) * n, "the gradients are added up but not divided by the number of steps."),
+        (lambda m, x, y, n: sum(score_gradient(m, p, y) for p in path_points(x, n)) / n,
+         "the mean gradient must still be multiplied by the way that each pixel goes: x minus black, which is x."),
+        (lambda m, x, y, n: (x * torch.stack([score_gradient(m, p, y) for p in path_points(x, n)]).abs().mean(0)),
+         "the gradients' sizes are averaged; keep their signs."),
+        (along(lambda n: [k / n for k in range(n)]), LEFT),
+        (along(lambda n: [(k + 1) / n for k in range(n)]), LEFT),
+        (along(lambda n: torch.linspace(0, 1, n).tolist()), ENDS),
+        (along(lambda n: torch.linspace(0, 1, n + 1).tolist()), ENDS),
+        (along(lambda n: [k / n for k in range(n + 1)], lambda n: [0.5 / n, *[1 / n] * (n - 1), 0.5 / n]),
+         "these are trapezoids, nearly the same number; the exercise asks for the middles of the pieces: (k + 0.5) / steps."),
+        (lambda m, x, y, n: visualize.integrated_gradients(m, x, y, steps=n, baseline=1.0), "the way starts at white; start at black (zeros)."),
+        (lambda m, x, y, n: integrated_gradients(m, x, y, n).abs().amax(1), "the colours are gone; the attribution has the shape of x."),
+        (lambda m, x, y, n: integrated_gradients(m, x, m(x).argmax(1), n), "the labels y are not used."),
+        (lambda m, x, y, n: integrated_gradients(slips.probable(m), x, y, n), "the probability is differentiated; take the score before the softmax."),
+    )),
+    Exercise("delete_top", delete_top, deletion.cases, difficulty=2, minutes=10, battery=PICTURES, agree=deletion.agree, hints=(
         "How many pixels go? round(share * H * W), the same number in each picture.",
         "heat.flatten(1).argsort(1, descending=True).argsort(1) is each pixel's rank in its own picture, 0 for the hottest.",
         "x.where(mask, fill) keeps x where the mask is true; the mask needs a colour axis: mask[:, None].",
+    ), mistakes=(
+        (lambda x, h, s, c: delete_top(x, -h, s, c), "the pixels with the lowest heat go first; the highest must."),
+        (lambda x, h, s, c: delete_top(x, h.abs(), s, c), "the size of the heat is ranked; a map may be negative, and the highest goes first."),
+        (lambda x, h, s, c: delete_top(x, h, 1 - s, c), "three quarters were deleted; `share` is the part that goes."),
+        (lambda x, h, s, c: delete_top(x, h, s, 0.0), "deleted pixels turn black; give them the value `fill`."),
     )),
-    Exercise("right_reasons", right_reasons, check_right_reasons, difficulty=3, minutes=15, hints=(
-        "Start with log_p = model(x).log_softmax(1), x asking for gradients; F.nll_loss(log_p, y) is the cross-entropy.",
-        "The penalty is itself made of a gradient. To train on it, that gradient must stay in the graph: create_graph=True.",
-        "Multiply the gradient by 1 - inside, square, add up per picture (.flatten(1).sum(1)), average, times strength.",
+    Exercise("outside_penalty", outside_penalty, masks, difficulty=2, minutes=10, battery=PICTURES, tol=1e-4, what="the penalty", hints=(
+        "Add up all log-probabilities, model(x).log_softmax(1).sum(), and take the gradient with respect to x.",
+        "The weights shall learn from it, so the gradient must stay in the graph: torch.autograd.grad(..., create_graph=True).",
+        "Multiply the gradient by 1 - inside, square, add up per picture (.flatten(1).sum(1)), and average over the pictures.",
+    ), mistakes=(
+        (lambda m, x, i: outside_penalty(m, x, 1 - i), "the gradient inside the object is punished; punish what is outside: 1 - inside."),
+        (lambda m, x, i: outside_penalty(m, x, torch.zeros_like(i)), "the gradient is punished everywhere; only outside: times 1 - inside."),
+        (lambda m, x, i: outside_penalty(m, x, i) * len(x), "the penalty is added up over the pictures; take the mean."),
+        (lambda m, x, i: outside_penalty(m, x, i) / x[0].numel(), "the squares are averaged over the pixels; add up each picture's."),
+        (lambda m, x, i: outside_penalty(m, x, i, size=torch.abs), "the sizes are added up; square the gradient."),
+        (lambda m, x, i: outside_penalty(m, x, i, lambda s: s.softmax(1)), "probabilities are differentiated; take log-probabilities, log_softmax."),
+        (lambda m, x, i: outside_penalty(m, x, i, lambda s: s), "the scores are differentiated; take log-probabilities, log_softmax."),
+        (lambda m, x, i: outside_penalty(m, x, i, lambda s: s.log_softmax(1) / len(x)), "log-probabilities are averaged over the batch; add them up."),
+    )),
+    Exercise("right_reasons", right_reasons, scans, difficulty=2, minutes=5, battery=PICTURES, tol=1e-4, what="the loss", hints=(
+        "It is a sum of two numbers: the usual loss, and your outside_penalty times the strength.",
+        "The usual loss is F.cross_entropy(model(x), y).",
+        "F.cross_entropy(model(x), y) + strength * outside_penalty(model, x, inside)",
+    ), mistakes=(
+        (lambda m, x, y, i, s: right_reasons(m, x, y, 1 - i, s), "the gradient inside the object is punished; punish what is outside: 1 - inside."),
+        (lambda m, x, y, i, s: F.cross_entropy(m(x), y), "the penalty is missing: add strength times outside_penalty."),
+        (lambda m, x, y, i, s: s * outside_penalty(m, x, i), "the cross-entropy is missing."),
+        (lambda m, x, y, i, s: F.cross_entropy(m(x), y) - s * outside_penalty(m, x, i), "the penalty is subtracted; add it."),
+        (lambda m, x, y, i, s: F.cross_entropy(m(x), y) + s * len(x) * outside_penalty(m, x, i),
+         "the penalty is added up over the pictures; take the mean, as the cross-entropy does."),
+        (lambda m, x, y, i, s: F.cross_entropy(m(x), y, reduction="sum") + s * outside_penalty(m, x, i),
+         "the cross-entropy is added up over the pictures; take the mean."),
+        (lambda m, x, y, i, s: F.cross_entropy(m(x).softmax(1), y) + s * outside_penalty(m, x, i),
+         "softmax is applied before F.cross_entropy, which applies it itself; give it the scores."),
     )),
 )  # fmt: skip

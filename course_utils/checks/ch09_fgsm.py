@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor, nn
 
 from .. import attacks
-from ..checking import Exercise, call, call_attack, expect, expect_close, expect_inside, probe, returned, rule_out
-from ..runtime import generator as seeded
+from ..checking import ATTACK, PICTURES, TENSORS, Case, Exercise, attack_cases, expect_budget, expect_close, expect_inside
+from ..checking import noise, returned, slips
 
 
 def linear_step(x: Tensor, w: Tensor, eps: float) -> Tensor:
@@ -36,109 +38,90 @@ def honest_success(before: Tensor, after: Tensor, y: Tensor) -> float:
     return (after[right] != y[right]).float().mean().item()
 
 
-def check_linear_step(f) -> None:
-    w, x = torch.tensor([-1.0, 0.5, 2.0, 0.0, -3.0]), torch.tensor([1.0, -2.0, 0.5, 4.0, -1.0])
-    eps, weighted = 0.25, w != 0  # a coordinate without a weight may go anywhere within eps
-    moved = returned(call(f, x=x, w=w, eps=eps), x, "x'")
-    change = moved - x
-    expect(change.abs().max() <= eps + 1e-6, "a coordinate moved by more than eps; the sign of w has size 1, w has not.")
-    expect(change @ w >= 0, "the score went down; step along the sign of w, not against it.")
-    used = torch.allclose(change[weighted].abs(), torch.full((4,), eps))
-    expect(used, "the budget is not used up: every coordinate with a weight may move by the whole eps.")
-    best = linear_step(x, w, eps)
-    expect_close(moved.where(weighted, best), best, "x' (each coordinate moves by eps times the sign of its weight)")
+# ---------------------------------------------------------------- the linear step
 
 
-def check_fgsm(f) -> None:
-    model, x, y = probe()
-    eps = 0.1
-    answer = call_attack(f, model, x, y, eps)
-    rule_out(
-        answer,
-        (targeted_fgsm(model, x, y, eps), "the step goes down the loss; to fool, add the sign of the gradient."),
-        (attacks.fgsm(model, x, eps=eps), "the labels y are not used: the loss must be that of the given classes."),
-        (attacks.fgv(model, x, y, eps=eps), "the gradient's value is used; take its sign."),
-    )
-    full = ((answer - x).abs() > 0.99 * eps) | (answer == 0) | (answer == 1)
-    short = "most pixels move by less than eps; the sign makes every pixel move by the whole eps."
-    expect(full.float().mean() > 0.99, short)
-    expect_close(answer, fgsm(model, x, y, eps), "the result (expected: x + eps * sign(dJ/dx), clipped to [0, 1])")
+def vectors() -> Iterator[Case]:
+    yield {"x": torch.tensor([1.0, -2.0, 0.5, 4.0, -1.0]), "w": torch.tensor([-1.0, 0.5, 2.0, 0.3, -3.0]), "eps": 0.25}
+    yield {"x": torch.tensor([0.5, 3.0, 1.5]), "w": torch.tensor([2.0, 0.0, -0.5]), "eps": 0.5}
 
 
-def check_targeted_fgsm(f) -> None:
-    model, x, y = probe()
-    target, eps = (y + 1) % 4, 0.1
-    answer = call_attack(f, model, x, target, eps)
-    rule_out(
-        answer,
-        (fgsm(model, x, target, eps), "the step leads away from the target: it raises the target's loss. Subtract."),
-        (attacks.fgsm(model, x, eps=eps), "the step leads away from the model's own class; go towards the target instead."),
-    )
-    truth = targeted_fgsm(model, x, target, eps)
-    expect_close(answer, truth, "the result (expected: x - eps * sign(dJ(x, target)/dx), clipped to [0, 1])")
+def agree_where_it_matters(got: Tensor, want: Tensor, case: Case) -> None:
+    """A coordinate without a weight may go anywhere within eps."""
+    returned(got, want, "x'")
+    expect_budget(got, case)
+    expect_close(got.where(case["w"] != 0, want), want, "x' (each coordinate moves by eps times the sign of its weight)")
 
 
-def check_noise_of_size(f) -> None:
-    x, eps = torch.full((64, 3, 8, 8), 0.5), 0.07
-
-    def draw(x: Tensor, seed: int) -> Tensor:
-        return returned(call(f, x=x, eps=eps, generator=seeded(seed)), x, "the batch of noisy pictures")
-
-    answer = draw(x, seed=3)
-    expect(torch.equal(answer, draw(x, seed=3)), "the same generator state gave two results: draw from `generator`.")
-    size, up = (answer - x).abs(), (answer > x).float()
-    expect(size.max() <= eps + 1e-6, "a pixel moved by more than eps.")
-    small = "some pixels move by less than eps; FGSM moves every pixel by eps, so must its baseline."
-    expect(size.min() >= 0.99 * eps, small)
-    expect(0.45 < up.mean() < 0.55, "up and down are not equally likely.")
-    expect(up.mean(0).std() < 0.2, "every picture gets the same noise; draw for each picture.")
-    expect(not torch.equal(answer, draw(x, seed=4)), "another generator state gave the same result: draw from `generator`.")
-    for axis, many in ((1, "colours of a pixel"), (2, "rows"), (3, "columns")):
-        # shared coins have deviation 0.5, free ones 0.5 / sqrt(n)
-        together = up.mean(axis).std() > 0.25 * (1 + up.shape[axis] ** -0.5)
-        expect(not together, f"all {many} move together; toss a coin for each value: x.shape of them.")
-    for edge in (torch.zeros(2, 1, 8, 8), torch.ones(2, 1, 8, 8)):
-        expect_inside(draw(edge, seed=4))
+# ---------------------------------------------------------------- counting
 
 
-def check_honest_success(f) -> None:
+def predictions() -> Iterator[Case]:
     y = torch.tensor([0, 1, 2, 3, 0, 1, 2, 3])
     before = torch.tensor([0, 1, 2, 3, 0, 0, 0, 0])  # five of eight are right
     after = torch.tensor([1, 1, 2, 3, 1, 1, 1, 1])  # two of these five are now wrong; one wrong one became right
-    value = call(f, before=before, after=after, y=y)
-    expect(isinstance(value, float | int), f"one number is expected, not {type(value).__name__}; .item() gives it.")
-    rule_out(
-        value,
-        (4 / 8, "you count pictures that the model had wrong before the attack; look at the others only."),
-        (5 / 8, "you count changed predictions, also where the model was wrong before; "
-         "look only at pictures that it had right."),
-        (2 / 8, "you divide by all pictures; divide by those that the model had right before the attack."),
-        (3 / 5, "you count the pictures that survive; count those that are now wrong."),
-    )  # fmt: skip
-    expect_close(value, 2 / 5, tol=1e-6, why=f"2 of the 5 pictures that were right are now wrong: 0.4 is expected, not {value:.3f}.")
+    yield {"before": before, "after": after, "y": y}
+    yield {"before": after, "after": before, "y": y}
+    yield {"before": y, "after": torch.tensor([0, 1, 2, 0, 0, 0, 0, 3]), "y": y}
+
+
+def share(mask: Tensor) -> float:
+    return mask.float().mean().item()
 
 
 EXERCISES = (
-    Exercise("linear_step", linear_step, check_linear_step, difficulty=1, minutes=5, hints=(
+    Exercise("linear_step", linear_step, vectors, difficulty=1, minutes=5, battery=TENSORS, agree=agree_where_it_matters, hints=(
         "Each coordinate adds w_i * x_i to the score, on its own. In which direction should x_i move if w_i is negative?",
         "The budget is the same for every coordinate: how large w_i is does not matter, only its sign.",
         "torch has `w.sign()`: -1, 0 or 1 in each coordinate.",
+    ), mistakes=(
+        (lambda x, w, eps: x - eps * w.sign(), "the score went down; step along the sign of w, not against it."),
+        (lambda x, w, eps: x + eps * w, "a coordinate moved by more than eps; the sign of w has size 1, w has not."),
+        (lambda x, w, eps: x + eps * w / w.abs().max(), "the budget is not used up: every coordinate with a weight may move by the whole eps."),
+        (lambda x, w, eps: x + eps * w / w.norm(), "the budget is not used up: every coordinate with a weight may move by the whole eps."),
+        (lambda x, w, eps: eps * w.sign(), "this is the change alone; add it to x."),
+        (lambda x, w, eps: x + eps * (w > 0), "coordinates with a negative weight stay; they must go down by eps."),
+        (lambda x, w, eps: x + eps * x.sign(), "the sign of x is used; each coordinate follows the sign of its weight."),
+        (lambda x, w, eps: (x + eps * w.sign()).clamp(0, 1), "nothing has to be clipped here: x are numbers, not pixels."),
     )),
-    Exercise("fgsm", fgsm, check_fgsm, difficulty=2, minutes=15, hints=(
+    Exercise("fgsm", fgsm, attack_cases("y"), difficulty=2, minutes=15, battery=ATTACK, what="the batch of attacked pictures",
+             rules=(expect_inside, expect_budget), hints=(
         "The input is what changes, so the input needs the gradient: x = x.clone().requires_grad_().",
         "The loss is F.cross_entropy(model(x), y); torch.autograd.grad(loss, x) gives a tuple of one gradient.",
         "Add eps times the gradient's sign, clip to [0, 1], and detach the result.",
+    ), mistakes=(
+        (targeted_fgsm, "the step goes down the loss; to fool, add the sign of the gradient."),
+        *slips.of_a_step(1),
     )),
-    Exercise("noise_of_size", noise_of_size, check_noise_of_size, difficulty=1, minutes=5, hints=(
+    Exercise("noise_of_size", noise_of_size, noise.cases, difficulty=1, minutes=5, battery=PICTURES, agree=noise.agree,
+             also=noise.fair, hints=(
         "FGSM moves every pixel by exactly eps. So must the noise, or the comparison is not fair.",
-        "torch.randint(0, 2, x.shape, generator=generator) tosses a coin for each pixel; make it -1 or +1.",
+        "torch.randint(0, 2, x.shape, generator=generator) tosses a coin, 0 or 1, for each value.",
+        "2 * coins - 1 is -1 or 1. Add eps times that, then clip to [0, 1].",
     )),
-    Exercise("honest_success", honest_success, check_honest_success, difficulty=1, minutes=5, hints=(
+    Exercise("honest_success", honest_success, predictions, difficulty=1, minutes=5, hints=(
         "A picture that the model had wrong before cannot be a success of the attack.",
         "Make the mask right = before == y, and use it on after and on y.",
+        "The mean of a mask of floats is the share of True: (a != b).float().mean().item().",
+    ), what="the success rate", mistakes=(
+        (lambda b, a, y: share(a != y), "you count pictures that the model had wrong before the attack; look at the others only."),
+        (lambda b, a, y: share(a != b), "you count changed predictions, also where the model was wrong before; look only at pictures that it had right."),
+        (lambda b, a, y: share((b == y) & (a != y)), "you divide by all pictures; divide by those that the model had right before the attack."),
+        (lambda b, a, y: share(a[b == y] == y[b == y]), "you count the pictures that survive; count those that are now wrong."),
+        (lambda b, a, y: 100 * honest_success(b, a, y), "these are percent; a share from 0 to 1 is expected."),
+        (lambda b, a, y: float(((b == y) & (a != y)).sum()), "this is a number of pictures; divide by how many were right before."),
+        (lambda b, a, y: share(a[b != y] != y[b != y]), "you look at the pictures that were wrong before; look at those that were right."),
+        (lambda b, a, y: share(b == y) - share(a == y),
+         "this is the loss of accuracy; pictures that became right by chance are counted against the attack. Look at those that were right before."),
     )),
-    Exercise("targeted_fgsm", targeted_fgsm, check_targeted_fgsm, difficulty=1, minutes=5, hints=(
+    Exercise("targeted_fgsm", targeted_fgsm, attack_cases("target"), difficulty=1, minutes=5, battery=ATTACK,
+             what="the batch of attacked pictures", rules=(expect_inside, expect_budget), hints=(
         "Now the loss of the target class shall fall. Which sign does the step need?",
         "Two things change in your fgsm: the label in the loss, and plus becomes minus.",
+        "x - eps * gradient.sign(), where the gradient is that of F.cross_entropy(model(x), target); clip and detach as before.",
+    ), mistakes=(
+        (fgsm, "the step leads away from the target: it raises the target's loss. Subtract."),
+        (lambda m, x, t, eps: attacks.fgsm(m, x, eps=eps), "the step leads away from the model's own class; go towards the target instead."),
+        *slips.of_a_step(-1),
     )),
 )  # fmt: skip

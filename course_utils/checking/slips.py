@@ -1,0 +1,99 @@
+"""Mistakes that come back in every exercise about gradients, each as a function that makes it, with the sentence that names it.
+
+`of_the_loss(step)` and `of_the_score(step)` give pairs (wrong function, sentence) for an exercise whose reference computes
+a gradient of the loss, or of a class's score, and does something with it: `step(gradient, x, ...)`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+Value = Callable[[Tensor, Tensor], Tensor]  # of scores [N, classes] and classes [N]
+
+
+def gradient_of(value: Value, model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
+    """d value(model(x), y).sum() / dx."""
+    x = x.detach().clone().requires_grad_()
+    return torch.autograd.grad(value(model(x), y).sum(), x)[0]
+
+
+def own_score(scores: Tensor, y: Tensor) -> Tensor:
+    return scores.gather(1, y[:, None])
+
+
+def all_columns(scores: Tensor, y: Tensor) -> Tensor:
+    return scores[:, y]
+
+
+def total_loss(scores: Tensor, y: Tensor) -> Tensor:
+    return F.cross_entropy(scores, y, reduction="sum")
+
+
+def probable(model: nn.Module) -> nn.Module:
+    """The model with its softmax, whose "scores" are probabilities."""
+    return nn.Sequential(model, nn.Softmax(1))
+
+
+COLUMNS = "scores[:, y] takes the columns y of every row, [N, N]; each picture's own score is scores.gather(1, y[:, None])."
+PREDICTED = "the model's own prediction is used instead of the classes y that are given."
+LOSSES: tuple[tuple[Value, str], ...] = (
+    (lambda s, y: total_loss(s.softmax(1), y), "softmax is applied before F.cross_entropy, which applies it itself; give it the scores."),
+    (lambda s, y: -own_score(s, y), "the score is differentiated instead of the loss; J is F.cross_entropy(model(x), y)."),
+    (lambda s, y: own_score(s, y), "the score is differentiated instead of the loss; J is F.cross_entropy(model(x), y)."),
+    (lambda s, y: total_loss(s[:1], y[:1]), "only the first picture's loss is used; use the losses of all pictures."),
+    (lambda s, y: total_loss(s, s.argmax(1)), PREDICTED),
+)  # fmt: skip
+SCORES: tuple[tuple[Value, str], ...] = (
+    (all_columns, COLUMNS),
+    (lambda s, y: own_score(s.softmax(1), y), "the probability is differentiated; take the score before the softmax."),
+    (lambda s, y: total_loss(s, y), "the loss is differentiated; take the score of class y itself."),
+    (lambda s, y: own_score(s.log_softmax(1), y), "the log-probability is differentiated; take the score of class y itself."),
+    (lambda s, y: own_score(s, y)[:1], "only the first picture's score is used; add up the scores of all pictures."),
+    (lambda s, y: own_score(s, y).mean(), "the scores are averaged over the batch, which divides every gradient by its size; add them up."),
+    (lambda s, y: s.sum(1), "the scores of all classes are added up; take the score of class y alone."),
+    (lambda s, y: s.amax(1), PREDICTED),
+)  # fmt: skip
+
+
+def of_the_loss(step: Callable[..., Any]) -> tuple[tuple[Callable, str], ...]:
+    """The mistakes with a loss, for an exercise f(model, x, y, ...) that does step(gradient, x, ...)."""
+    return _with(step, LOSSES)
+
+
+def of_the_score(step: Callable[..., Any]) -> tuple[tuple[Callable, str], ...]:
+    """The mistakes with a class's score, for an exercise f(model, x, y, ...) that does step(gradient, x, ...)."""
+    return _with(step, SCORES)
+
+
+def _with(step: Callable[..., Any], values: tuple[tuple[Value, str], ...]) -> tuple[tuple[Callable, str], ...]:
+    def wrong(value: Value) -> Callable:
+        return lambda model, x, y, *rest: step(gradient_of(value, model, x, y), x, *rest)
+
+    return tuple((wrong(value), sentence) for value, sentence in values)
+
+
+def of_a_step(step: int) -> tuple[tuple[Callable, str], ...]:
+    """The mistakes of an attack f(model, x, y, eps) that gives x + step * eps * sign(gradient), clipped; step is 1 or -1."""
+
+    def moved(gradient: Tensor, x: Tensor, eps: float) -> Tensor:
+        return (x + step * eps * gradient.sign()).clamp(0, 1)
+
+    def wrong(change: Callable[[Tensor, Tensor, float], Tensor]) -> Callable:
+        return lambda model, x, y, eps: change(gradient_of(total_loss, model, x, y), x, eps)
+
+    return (
+        (wrong(lambda g, x, eps: x + step * eps * g.sign()), "pixels leave [0, 1]; clip after the step: .clamp(0, 1)."),
+        (wrong(lambda g, x, eps: (x + step * eps * g.sign()).clamp(x.min(), x.max())),
+         "the result is clipped to the range found in x; pixels may use all of [0, 1]: .clamp(0, 1)."),
+        (wrong(lambda g, x, eps: x + (step * eps * g.sign()).clamp(0, 1)), "the step is clipped; clip the sum, (x + ...).clamp(0, 1)."),
+        (wrong(lambda g, x, eps: step * eps * g.sign()), "this is the change alone; add it to x."),
+        (wrong(lambda g, x, eps: (x + step * eps * g).clamp(0, 1)), "the gradient's value is used; take its sign."),
+        (wrong(lambda g, x, eps: (x + step * eps * g / g.abs().flatten(1).amax(1)[:, None, None, None]).clamp(0, 1)),
+         "the gradient's value is used, scaled; take its sign."),
+        *of_the_loss(moved),
+    )  # fmt: skip

@@ -1,0 +1,7 @@
+"""The open tasks, one file a chapter: `chNN_name.py` holds TASKS, a tuple of `checking.OpenTask`.
+
+As with the exercises (`course_utils.checks`), a file is imported when one of its tasks is first asked for.
+"""
+
+# Tasks file -> the names of its open tasks.
+CHAPTERS: dict[str, tuple[str, ...]] = {}
