@@ -17,9 +17,9 @@ import nbformat
 import pytest
 import torch
 
-from course_utils import checks
+from course_utils import checks, tasks
 from course_utils import exercises as ex
-from course_utils.checking import Exercise, OpenTask, objection
+from course_utils.checking import Exercise, objection
 from course_utils.places import course_folder
 
 ROOT = course_folder()
@@ -30,6 +30,7 @@ each = pytest.mark.parametrize("file, name", ALL)
 each_chapter = pytest.mark.parametrize("file", FILES)
 # In quotes or not, as check("fgsm", fgsm) or hint("09/fgsm").
 USED = re.compile(r"\b(?:check|hint)\(\s*[\"']([\w/-]+)[\"']")
+ATTEMPTED = re.compile(r"\battempt\(\s*[\"']([\w/-]+)[\"']")
 CHECKED = re.compile(r"\bcheck\(\s*[\"']([\w/-]+)[\"']")
 
 
@@ -160,7 +161,7 @@ def test_wrong_and_right_answers_are_committed_for_each_exercise(file: str) -> N
 @each_chapter
 def test_notebook_uses_exactly_its_own_exercises(file: str) -> None:
     code = "\n".join(cells(file))
-    for name in USED.findall(code):
+    for name in set(USED.findall(code)) - set(tasks.CHAPTERS.get(file, ())):
         assert ex.find(name)[0] == file, f"{name!r} is an exercise of {ex.find(name)[0]}"
     checked = dict.fromkeys(ex.find(name)[1] for name in CHECKED.findall(code))
     assert tuple(checked) == checks.CHAPTERS[file], "the chapter checks these, in this order"
@@ -174,8 +175,13 @@ def test_notebooks_without_checks_check_nothing() -> None:
 
 @each_chapter
 def test_hints_named_in_the_text_are_there(file: str) -> None:
-    for name in USED.findall("\n".join(cells(file, "markdown"))):
+    for name in set(USED.findall("\n".join(cells(file, "markdown")))) - set(tasks.CHAPTERS.get(file, ())):
         assert ex.find(name)[0] == file
+
+
+@each_chapter
+def test_chapter_attempts_exactly_its_open_tasks(file: str) -> None:
+    assert tuple(dict.fromkeys(ATTEMPTED.findall("\n".join(cells(file))))) == tasks.CHAPTERS.get(file, ())
 
 
 @each_chapter
@@ -403,9 +409,15 @@ def test_hints_climb(double, capsys) -> None:
     assert capsys.readouterr().out == "\n".join(out)
 
 
-def test_hint_that_is_not_there(double) -> None:
-    with pytest.raises(ValueError, match="level is 3; double has the hints 1 to 2"):
-        ex.hint("double", 3)
+@pytest.mark.parametrize("level", [3, 0, "a", 1.5, True])
+def test_hint_that_is_not_there(double, level) -> None:
+    with pytest.raises(ValueError, match=rf"level is {level!r}; double has the hints 1 to 2: hint\('double'\), or hint\('double', 1\)."):
+        ex.hint("double", level)
+
+
+def test_check_without_a_function_says_what_it_expects(double, capsys) -> None:
+    assert ex.check("double") is twice
+    assert 'check needs two things, the name and your function: check("double", double).' in capsys.readouterr().out
 
 
 @torch.no_grad()

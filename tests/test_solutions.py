@@ -13,9 +13,11 @@ from pathlib import Path
 import pytest
 
 from course_utils import notebooks as nb
-from course_utils.exercises import check
+from course_utils import scores
+from course_utils.exercises import attempt, check
 from course_utils.notebooks import markers
 
+ATTEMPTS = re.compile(r"\battempt\(\s*[\"']([\w/-]+)[\"'],\s*(\w+)\s*,?\s*\)")
 CHECKS = re.compile(r"\bcheck\(\s*[\"']([\w/-]+)[\"'],\s*(\w+)\s*,?\s*\)")
 
 
@@ -41,24 +43,32 @@ def imports(path: Path) -> dict:
 
 
 @pytest.mark.parametrize("path", nb.authored(), ids=lambda path: path.stem)
-def test_solutions_pass_their_own_checks(path: Path, capsys: pytest.CaptureFixture) -> None:
+def test_solutions_pass_their_own_checks(path: Path, capsys: pytest.CaptureFixture, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(scores, "file", lambda: tmp_path / "scores.json")
     space = imports(path)
     cells = solved_cells(path)
     for number, source in enumerate(cells):
         define(source, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef), space, f"{path.name}, solution {number + 1}")
-        asked = CHECKS.findall(source)
-        assert asked, f"a solution that is never checked:\n{source}"
+        asked, tried = CHECKS.findall(source), ATTEMPTS.findall(source)
+        assert asked or tried, f"a solution that is never checked:\n{source}"
+        for task, answer in tried:
+            attempt(task, space[answer])
+            assert "✓ goal reached" in (said := capsys.readouterr().out), said
         for exercise, answer in asked:
             assert check(exercise, space[answer]) is space[answer], capsys.readouterr().out
             assert capsys.readouterr().out == f"✓ {exercise.split('/')[-1]}: passed\n"
 
 
 @pytest.mark.parametrize("path", nb.authored(), ids=lambda path: path.stem)
-def test_a_stub_is_told_from_a_solution(path: Path, capsys: pytest.CaptureFixture) -> None:
+def test_a_stub_is_told_from_a_solution(path: Path, capsys: pytest.CaptureFixture, tmp_path: Path, monkeypatch) -> None:
     """The same way, the student's stubs do not pass: what is tested above are the solutions."""
+    monkeypatch.setattr(scores, "file", lambda: tmp_path / "scores.json")
     space = imports(path)
     for source in map(markers.stub, solved_cells(path)):
         define(source, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef), space, path.name)
         for exercise, answer in CHECKS.findall(source):
             assert check(exercise, space[answer]) is not space[answer]
             assert "not written yet" in capsys.readouterr().out
+        for task, answer in ATTEMPTS.findall(source):
+            attempt(task, space[answer])
+            assert "not tried yet" in capsys.readouterr().out

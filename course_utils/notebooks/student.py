@@ -10,7 +10,7 @@ from . import markers
 from .files import read, shown, student_path, write
 from .run import normalise
 
-CHECKED = re.compile(r"^(\w+ = )?check\(.*\)\n?", re.M)
+CHECKED = re.compile(r"^(?:(?:\w+ = )?check|attempt)\(.*\)\n?", re.M)
 
 
 def student(book, chapter: str = "this notebook"):
