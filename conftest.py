@@ -1,8 +1,8 @@
 """How nbval compares the notebooks here, and the bars that each notebook must stay under.
 
 nbval compares stored and new outputs as text. Added here: decimals are compared with a tolerance, cells run as
-they do for a person (`;` hides a value), stderr and SVG are not compared, and a notebook that takes too long or
-too much memory fails.
+they do for a person (`;` hides a value), stderr and SVG are not compared, exercises are run once more at the end, and
+a notebook that takes too long or too much memory fails.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import os
 import re
 import time
 from collections.abc import Iterator
+from copy import deepcopy
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ from nbval import kernel, plugin
 TOLERANCE = 1e-2  # decimals may differ by this, relative or absolute; whole numbers may not
 SECONDS = float(os.environ.get("COURSE_NOTEBOOK_SECONDS", "60"))  # a slow machine may ask for more
 MEGABYTES = float(os.environ.get("COURSE_NOTEBOOK_MEGABYTES", "3072"))
+EXERCISE = re.compile(r"^\w+ = check\(|^attempt\(", re.M)
 NUMBER = re.compile(r"[-+]?(?:\d+\.\d*|\.\d+|\d+)(?:[eE][-+]?\d+)?")
 
 _used: dict[str, str] = {}  # notebook -> "12.3 s, 800 MB", for the summary
@@ -94,14 +96,15 @@ def pytest_configure(config: pytest.Config) -> None:
     cell.course = True
     sanitize, start, stop, collect = cell.sanitize, file.setup, file.teardown, file.collect
 
-    def readable_collect(self: plugin.IPyNbFile) -> Iterator[plugin.IPyNbCell]:
+    def readable_collect(self: plugin.IPyNbFile) -> list[plugin.IPyNbCell]:
         from course_utils.notebooks import read  # here, not above: it brings torch, which must find its threads set
 
         try:
             read(Path(self.path))
         except ValueError as error:
             raise self.CollectError(str(error)) from None
-        return collect(self)
+        cells = list(collect(self))
+        return [*cells, *redone(cells)]
 
     def timed_setup(self: plugin.IPyNbFile) -> None:
         self.started = time.monotonic()
@@ -117,6 +120,17 @@ def pytest_configure(config: pytest.Config) -> None:
     cell.sanitize = lambda self, text: Output(sanitize(self, text)) if isinstance(text, str) else text
     file.setup, file.teardown, file.collect = timed_setup, measured_teardown, readable_collect
     kernel.RunningKernel.execute_cell_input = execute
+
+
+def redone(cells: list[plugin.IPyNbCell]) -> list[plugin.IPyNbCell]:
+    """Every cell with an exercise once more, after the whole notebook has run: a student who comes back to it sees the same."""
+    again = [cell for cell in cells if EXERCISE.search(cell.cell.source)]
+    return [
+        plugin.IPyNbCell.from_parent(
+            cell.parent, name=f"{cell.name} again", cell_num=cell.cell_num, cell=deepcopy(cell.cell), options=cell.options
+        )
+        for cell in again
+    ]
 
 
 def check_bars(name: str, seconds: float, megabytes: float | None) -> None:

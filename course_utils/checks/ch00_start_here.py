@@ -31,7 +31,8 @@ def picture_gradient(model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
 
 def changes() -> Iterator[Case]:
     change = 0.8 * (torch.rand(3, 2, 4, 5, generator=generator(0)) - 0.5)  # the largest: down, up, down
-    yield {"x": torch.full_like(change, 0.5), "x_adv": 0.5 + change}
+    x = 0.5 + 0.1 * torch.rand(change.shape, generator=generator(1))
+    yield {"x": x, "x_adv": x + change}
 
 
 def some_scores() -> Iterator[Case]:

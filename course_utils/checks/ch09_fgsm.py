@@ -42,8 +42,9 @@ def honest_success(before: Tensor, after: Tensor, y: Tensor) -> float:
 
 
 def vectors() -> Iterator[Case]:
-    yield {"x": torch.tensor([1.0, -2.0, 0.5, 4.0, -1.0]), "w": torch.tensor([-1.0, 0.5, 2.0, 0.3, -3.0]), "eps": 0.25}
+    yield {"x": torch.tensor([1.0, -2.0, 0.5, 4.0, -1.0]), "w": torch.tensor([-0.7, 0.5, 2.0, 0.3, -3.0]), "eps": 0.2519}
     yield {"x": torch.tensor([0.5, 3.0, 1.5]), "w": torch.tensor([2.0, 0.0, -0.5]), "eps": 0.5}
+    yield {"x": torch.tensor([0.25]), "w": torch.tensor([-0.3]), "eps": 0.125}
 
 
 def agree_where_it_matters(got: Tensor, want: Tensor, case: Case) -> None:
@@ -57,12 +58,12 @@ def agree_where_it_matters(got: Tensor, want: Tensor, case: Case) -> None:
 
 
 def predictions() -> Iterator[Case]:
-    y = torch.tensor([0, 1, 2, 3, 0, 1, 2, 3])
-    before = torch.tensor([0, 1, 2, 3, 0, 0, 0, 0])  # five of eight are right
-    after = torch.tensor([1, 1, 2, 3, 1, 1, 1, 1])  # two of these five are now wrong; one wrong one became right
+    y = torch.tensor([0, 1, 2, 3, 0, 1, 2, 3, 3, 2])
+    before = torch.tensor([0, 1, 2, 3, 0, 0, 0, 0, 3, 2])  # seven of ten are right
+    after = torch.tensor([1, 1, 2, 3, 1, 1, 1, 1, 3, 0])  # three of these seven are now wrong; one wrong one became right
     yield {"before": before, "after": after, "y": y}
     yield {"before": after, "after": before, "y": y}
-    yield {"before": y, "after": torch.tensor([0, 1, 2, 0, 0, 0, 0, 3]), "y": y}
+    yield {"before": y, "after": y.flip(0), "y": y}
 
 
 def share(mask: Tensor) -> float:
