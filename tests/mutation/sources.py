@@ -67,7 +67,7 @@ def written(file: str, name: str) -> Iterator[Answer]:
     path = ROOT / "tests" / "right" / f"{file}.py"
     space, tree = right(path)
     top = {one.__name__ for many in space["RIGHT"].values() for one in many if hasattr(one, "__name__")}
-    for number, function in enumerate(space["RIGHT"][name]):
+    for number, function in enumerate(space["RIGHT"].get(name, ())):
         if parts := located(function, tree, top):
             origin = parts[-1].name if parts[-1].name != "<lambda>" else f"lambda {number + 1}"
             yield Answer(origin, parts, space)
