@@ -148,7 +148,7 @@ def test_dots_stand_for_any_text_and_nothing_else_does() -> None:
 
 
 def test_mutant_that_does_not_end_is_rejected(monkeypatch) -> None:
-    monkeypatch.setattr(run, "SECONDS", 0.2)
+    monkeypatch.setattr(run, "SECONDS", 0.05)
     made = report(toy([2.0]), "def double(x, times):\n    k = 0\n    while k < 1:\n        k += 1\n    return (times * x).clamp(0, 4)")
     assert [key for key in made.rejected if "statement deleted: k += 1" in key]
 

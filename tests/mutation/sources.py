@@ -53,13 +53,20 @@ def answers(file: str, task: Exercise) -> list[Answer]:
 
 def solutions(file: str, name: str) -> Iterator[Answer]:
     """The solution in the authored notebook."""
-    path = ROOT / "notebooks" / "solutions" / f"{file.removeprefix('ch')}.ipynb"
+    return (answer for asked, answer in solved(file) if asked == name)
+
+
+@functools.cache
+def solved(file: str) -> list[tuple[str, Answer]]:
+    """All solutions of a chapter, each with the name of its exercise and the names that its cell sees."""
+    path, found = ROOT / "notebooks" / "solutions" / f"{file.removeprefix('ch')}.ipynb", []
     space = imports(path)
     for source in solved_cells(path):
         define(source, FUNCTIONS, space, path.name)
         for asked, answer in CHECKS.findall(source):
-            if asked.split("/")[-1] == name:
-                yield Answer("solution", related(ast.parse(strip(source)), answer, {answer}), dict(space))
+            parts = related(ast.parse(strip(source)), answer, {answer})
+            found.append((asked.split("/")[-1], Answer("solution", parts, dict(space))))
+    return found
 
 
 def written(file: str, name: str) -> Iterator[Answer]:
