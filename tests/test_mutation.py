@@ -12,6 +12,7 @@ import types
 import pytest
 import torch
 
+from course_utils import checks, exercises
 from tests.mutation import run, sources
 from tests.mutation.mutants import mutants
 from tests.mutation.tree import Context, bare, line
@@ -61,12 +62,18 @@ def test_function_from_elsewhere_is_left_out() -> None:
 
 
 def test_every_exercise_has_its_solution_changed() -> None:
-    from course_utils import checks, exercises
-
     for file, names in checks.CHAPTERS.items():
         for name in names:
             found = {answer.origin for answer in sources.answers(file, exercises.chapter(file)[name])}
             assert "solution" in found, f"{file}: no solution of {name} in the notebook"
+
+
+def test_explanations_belong_to_an_exercise() -> None:
+    files = {path.stem for path in (sources.ROOT / "tests" / "equivalent").glob("*.py")}
+    assert files <= set(checks.CHAPTERS), "named as the checks file"
+    for file in files:
+        unknown = [key for key in run.equivalent(file) if key.split("/")[0] not in checks.CHAPTERS[file]]
+        assert not unknown, f"{file} has no such exercise: {unknown}"
 
 
 # ---------------------------------------------------------------- trying the mutants of a toy

@@ -6,10 +6,10 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from . import expressions, statements, wholes
+from . import expressions, inplace, statements, wholes
 from .tree import Context, Definition, canonical, changed, replaced, sites
 
-OPERATORS = (*expressions.OPERATORS, *statements.OPERATORS, wholes.results)
+OPERATORS = (*expressions.OPERATORS, *inplace.OPERATORS, *statements.OPERATORS, wholes.results)
 
 
 @dataclass(frozen=True)

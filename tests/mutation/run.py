@@ -8,6 +8,7 @@ import io
 import re
 import runpy
 import signal
+import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -100,7 +101,7 @@ def limit(seconds: float) -> Iterator[None]:
     def ring(*_: object) -> None:
         raise TooLong
 
-    if not hasattr(signal, "setitimer"):
+    if not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread():
         yield
         return
     before = signal.signal(signal.SIGPROF, ring)
