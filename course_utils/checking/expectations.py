@@ -25,8 +25,11 @@ def expect_something(got: Any) -> None:
     expect(got is not None, "your function returns nothing; end it with `return` and the result (print only shows it).")
 
 
+ATTACHED = "the result still carries the graph; finish with .detach(), or compute under torch.no_grad()."
+
+
 def returned(got: Any, like: Tensor, what: str) -> Tensor:
-    """Require that the student's function returned a tensor of the shape, precision and device of `like`; gives it back."""
+    """Require that the student's function returned a tensor of the shape, precision and device of `like`, without a graph."""
     expect_something(got)
     form = f"a torch tensor of shape {list(like.shape)}"
     expect(isinstance(got, Tensor), f"{what} is {type(got).__name__}; {form} is expected.")
@@ -34,6 +37,7 @@ def returned(got: Any, like: Tensor, what: str) -> Tensor:
     expect(got.dtype == like.dtype, f"{what} holds {got.dtype}; {like.dtype} is expected, as in the input.")
     expect(got.device == like.device, f"{what} is on {got.device}; {like.device} is expected, where the input is.")
     expect(not got.isnan().any(), f"{what} holds NaN; do you divide by 0 somewhere?")
+    expect(like.requires_grad or not got.requires_grad, ATTACHED)
     return got
 
 

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .. import measure
-from ..checking import PICTURES, TENSORS, Case, Exercise, probe, slips
+from ..checking import PICTURES, Case, Exercise, probe, slips
 from ..runtime import generator
 
 
@@ -71,7 +71,7 @@ EXERCISES = (
         (lambda x, a: size(x, a).amin(1), "this is the smallest change; take the largest."),
         (lambda x, a: size(x, a).amax(1, keepdim=True), "one axis too many, [3, 1]; one number for each picture is expected, [3]."),
     )),
-    Exercise("own_score", own_score, some_scores, difficulty=1, minutes=4, battery=TENSORS, hints=(
+    Exercise("own_score", own_score, some_scores, difficulty=1, minutes=4, battery=PICTURES, hints=(
         "In row i you need column y[i]: another column in each row.",
         "`scores.gather(1, index)` picks along axis 1; `index` needs two axes like `scores`: y[:, None] is [N, 1].",
         "The result of gather is [N, 1]; `[:, 0]` or `.squeeze(1)` takes the last axis away.",
