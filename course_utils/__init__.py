@@ -1,6 +1,6 @@
 """The shared package of the course: look inside a convolutional network, fool it, defend it.
 
-    from course_utils import claim, setup
+    from course_utils import answer, claim, setup
 """
 
 from __future__ import annotations
@@ -8,10 +8,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .chapter import claim, setup
+    from .chapter import answer, claim, setup
 
 __version__ = "0.1.0"
-__all__ = ["claim", "setup"]
+__all__ = ["answer", "claim", "setup"]
 
 
 def __getattr__(name: str) -> Any:

@@ -17,10 +17,16 @@ def setup(world: str | None = None, data: str | None = None, seed: int = 0) -> N
     """
     profile = runtime.choose_profile(data)
     runtime.seed_everything(seed)
+    runtime.hints_given.clear()  # so that a second Run All prints the same
     show.style()
     if world is not None and profile == "real":
         worlds.fetch(world)
     print(f"Ready: {profile} pictures, seed {seed}, computing on {runtime.describe_device()}.")
+
+
+def answer(what: str, value: object, guess: object = ...) -> None:
+    """The answer to a *Predict*, and beside it the student's guess where there is one."""
+    print(f"→ {what}: {value}" + (f"; your guess: {guess}" if guess is not ... and guess is not None else ""))
 
 
 def claim(text: str, condition: bool | Tensor) -> None:

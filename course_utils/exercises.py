@@ -24,9 +24,7 @@ from collections.abc import Callable
 
 from . import checks
 from .checking import Exercise, objection
-from .runtime import pick
-
-_hints_given: dict[tuple[str, str], int] = {}
+from .runtime import hints_given, pick
 
 
 # ---------------------------------------------------------------- finding an exercise
@@ -80,8 +78,8 @@ def hint(name: str, level: int | None = None) -> None:
     key, task = find(name), exercise(name)
     rungs = task.hints
     if level is None:
-        level = min(_hints_given.get(key, 0) + 1, len(rungs))
-        _hints_given[key] = level
+        level = min(hints_given.get(key, 0) + 1, len(rungs))
+        hints_given[key] = level
     if not 1 <= level <= len(rungs):
         raise ValueError(f"level is {level}; {task.name} has the hints 1 to {len(rungs)}.")
     last = "" if level < len(rungs) else "\nThis was the last hint; the folded solution is below the exercise."
