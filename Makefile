@@ -15,7 +15,7 @@ JOBS ?= auto
 SIDE_BY_SIDE := -n $(JOBS) --dist loadfile --no-loadscope-reorder --durations=10 --durations-min=1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lab test test-all test-fast test-real execute train bench clean
+.PHONY: help setup lab test test-all test-fast test-real execute slides train bench clean
 
 help: ## list these commands
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -61,6 +61,9 @@ test-real: setup ## every chapter on real data (COURSE_DATA_DIR, TORCH_HOME say 
 
 execute: setup ## authors: execute and normalise the chapters (NAME=09_fgsm), generate the student's
 	@$(PY) -m course_utils.notebooks $(NAME)
+
+slides: setup ## write chapters as slides for a browser (NAME=09_fgsm) to build/slides
+	@$(PY) -m course_utils.notebooks.slides $(NAME)
 
 train: setup ## train the checkpoints again (NAME=lenet-digits; without NAME it lists them)
 	@$(PY) -m experiments.train $(NAME)
