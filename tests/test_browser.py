@@ -131,7 +131,7 @@ def server(course: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[s
         path = root / "settings" / "@jupyterlab" / f"{name}.jupyterlab-settings"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(choice))
-    port, token = free_port(8900), secrets.token_hex(8)
+    port, token = free_port(8900 + os.getpid() % 500), secrets.token_hex(8)
     own = {
         "JUPYTERLAB_SETTINGS_DIR": str(root / "settings"),
         "JUPYTERLAB_WORKSPACES_DIR": str(root / "workspaces"),
