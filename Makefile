@@ -15,7 +15,7 @@ JOBS ?= auto
 SIDE_BY_SIDE := -n $(JOBS) --dist loadfile --no-loadscope-reorder --durations=10 --durations-min=1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lab test test-all test-fast test-real mutants execute train bench clean
+.PHONY: help setup lab test test-all test-fast test-real mutants execute slides train bench clean
 
 help: ## list these commands
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -64,6 +64,9 @@ execute: setup ## authors: execute and normalise the chapters (NAME=09_fgsm), ge
 
 mutants: setup ## authors: change the right answers in every way (NAME=09_fgsm): what do the checkers still accept?
 	@$(PY) -m tests.mutation $(NAME)
+
+slides: setup ## write chapters as slides for a browser (NAME=09_fgsm) to build/slides
+	@$(PY) -m course_utils.notebooks.slides $(NAME)
 
 train: setup ## train the checkpoints again (NAME=lenet-digits; without NAME it lists them)
 	@$(PY) -m experiments.train $(NAME)

@@ -18,6 +18,7 @@ def setup(world: str | None = None, data: str | None = None, seed: int = 0) -> N
     """
     profile = runtime.choose_profile(data)
     runtime.seed_everything(seed)
+    runtime.hints_given.clear()  # so that a second Run All prints the same
     show.style()
     if world is not None and profile == "real":
         worlds.fetch(world)

@@ -26,9 +26,7 @@ from types import ModuleType
 
 from . import checks, scores, tasks
 from .checking import GOING_ON, Exercise, OpenTask, objection, verdict
-from .runtime import pick
-
-_hints_given: dict[tuple[str, str], int] = {}
+from .runtime import hints_given, pick
 
 
 # ---------------------------------------------------------------- finding an exercise
@@ -109,8 +107,8 @@ def hint(name: str, level: int | None = None) -> None:
     """Print the next hint of an exercise or open task, or the one numbered `level` (from 1)."""
     key, rungs = _ladder(name)
     if level is None:
-        level = min(_hints_given.get(key, 0) + 1, len(rungs))
-        _hints_given[key] = level
+        level = min(hints_given.get(key, 0) + 1, len(rungs))
+        hints_given[key] = level
     if not isinstance(level, int) or isinstance(level, bool) or not 1 <= level <= len(rungs):
         raise ValueError(f"level is {level!r}; {key[1]} has the hints 1 to {len(rungs)}: hint({name!r}), or hint({name!r}, 1).")
     last = "" if level < len(rungs) else LAST

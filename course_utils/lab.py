@@ -9,9 +9,10 @@ import socket
 import sys
 from pathlib import Path
 
+from .handout import WORK, hand_out
 from .places import course_folder
 
-FIRST = "notebooks/00_start_here.ipynb"
+FIRST = f"{WORK}/00_start_here.ipynb"  # the student's copy: JupyterLab writes into what it opens, and git must not see that
 
 
 def free_port(first: int = 8888) -> int:
@@ -24,7 +25,11 @@ def free_port(first: int = 8888) -> int:
 
 
 def command(root: Path, port: int, token: str, *, page: str = f"/lab/tree/{FIRST}", browser: bool = True) -> list[str]:
-    """The command that serves the folder `root` in JupyterLab, without questions about news and updates."""
+    """The command that serves the folder `root` in JupyterLab, without questions about news and updates.
+
+    `root` is the course's folder, so that data, code and the authors' solutions can be opened, too, and links such as
+    `../data/...` lead somewhere. JupyterLab shows the folder of the page that it opens, so students find `work/` first.
+    """
     return [
         sys.executable, "-m", "jupyterlab",
         f"--ServerApp.root_dir={root}", f"--ServerApp.port={port}", "--ServerApp.port_retries=0",
@@ -46,13 +51,23 @@ def no_questions() -> None:
     path.write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
 
 
+def copies(root: Path) -> None:
+    """Hand the chapters out into `work/`, and say so; an error of the disk ends the command in words."""
+    try:
+        said = hand_out(root / "notebooks", root / WORK)
+    except OSError as error:
+        sys.exit(f"The copies of the chapters could not be written to {root / WORK}: {error}.")
+    print(f"Your copies of the chapters are in {WORK}/. Git ignores that folder, and what you change there stays.", *said, sep="\n")
+
+
 def main() -> None:
-    """Start JupyterLab on the first chapter; a machine without a browser gets the address alone."""
+    """Hand out the copies and start JupyterLab on the first chapter; a machine without a browser gets the address alone."""
+    root = course_folder()
+    copies(root)
     no_questions()
     port, token = free_port(), secrets.token_hex(16)
     print(f"The course is at  http://localhost:{port}/lab/tree/{FIRST}?token={token}")
     print("Stop it with Ctrl-C.", flush=True)
-    root = course_folder()
     os.chdir(root)
     arguments = command(root, port, token)
     os.execv(arguments[0], arguments)

@@ -1,4 +1,5 @@
-"""A real browser: JupyterLab opens a chapter, runs all its cells, a slider is moved, and the picture changes.
+"""A real browser: JupyterLab opens a student's copy of a chapter, runs all its cells, a slider is dragged and a menu used,
+the picture changes; JupyterLab saves by itself, and git sees nothing of it.
 
 Needs Chromium and its driver (`apt-get install chromium chromium-driver`); skipped where they are missing.
 Screenshots go to the folder that COURSE_SCREENSHOTS names.
@@ -8,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import secrets
 import shutil
 import subprocess
@@ -18,11 +20,15 @@ from pathlib import Path
 
 import pytest
 
-from course_utils.lab import command, free_port
+from course_utils.handout import fingerprint
+from course_utils.lab import command, copies, free_port
 from course_utils.places import course_folder
 
 ROOT = course_folder()
-CHAPTERS = {"04_saliency_occlusion": "## 3 ", "09_fgsm": None}  # the section before which a chapter is cut; None: all of it
+# The sections that are run after the set-up: the one with the panel and those that it needs. nbval runs all.
+CHAPTERS = {"00_start_here": (1, 2, 3), "04_saliency_occlusion": (1, 2), "09_fgsm": (7, 8)}
+MENUS = {"09_fgsm"}  # chapters whose panel has a menu
+AUTOSAVE = 3  # seconds between JupyterLab's own savings, 120 by default
 PATIENCE = 300  # seconds for a chapter to run; a loaded machine is slow
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"))), None)
 DRIVER = shutil.which("chromedriver")
@@ -54,9 +60,11 @@ if (!session || !session.kernel || !panel.content || !panel.content.model) retur
 const cells = Array.from(panel.content.model.cells).filter((cell) => cell.type === "code");
 return {
   kernel: session.kernel.status,
+  dirty: panel.content.model.dirty,
   waiting: cells.filter((cell) => cell.executionCount === null).length,
   code: cells.length,
-  errors: cells.flatMap((cell) => cell.outputs.toJSON().filter((out) => out.output_type === "error").map((out) => out.ename + ": " + out.evalue)),
+  errors: cells.flatMap((cell) => Array.from({length: cell.outputs.length}, (_, i) => cell.outputs.get(i))
+    .filter((out) => out.type === "error").map((out) => out.toJSON()).map((out) => out.ename + ": " + out.evalue)),
 };
 """
 
@@ -67,35 +75,63 @@ def wait(condition: Callable, what: str, seconds: float):
     while not (value := condition()):
         if time.monotonic() > end:
             pytest.fail(f"waited {seconds:.0f} s in vain: {what}")
-        time.sleep(0.25)
+        time.sleep(0.5)
     return value
 
 
-def beginning(path: Path, end: str | None) -> str:
-    """A chapter's file up to the section whose heading begins with `end`: nbval runs the rest, the browser needs the panel."""
+def shortened(path: Path, sections: tuple[int, ...]) -> str:
+    """A chapter's file with only these sections (`## 7 ...`) and what stands before the first one."""
     book = json.loads(path.read_text(encoding="utf-8"))
-    headings = [i for i, cell in enumerate(book["cells"]) if end and end in "\n" + "".join(cell["source"])]
-    assert not end or headings, f"{path.name} has no section {end!r}"
-    book["cells"] = book["cells"][: headings[0] if headings else None]
-    return json.dumps(book)
+    kept, found, inside = [], set(), True
+    for cell in book["cells"]:
+        text = "".join(cell["source"])
+        if cell["cell_type"] == "markdown" and (heading := re.search(r"^## (?:(\d+) )?", text, re.M)):
+            number = int(heading[1] or 0)
+            inside = number in sections
+            found.add(number)
+        if inside:
+            kept.append(cell)
+    assert found >= set(sections), f"{path.name} has the sections {sorted(found)}"
+    return json.dumps({**book, "cells": kept})
+
+
+def git(folder: Path, *arguments: str) -> str:
+    """What a git command prints."""
+    identity = ("-c", "user.name=t", "-c", "user.email=t@t")
+    return subprocess.run(["git", *identity, "-C", str(folder), *arguments], check=True, text=True, stdout=subprocess.PIPE).stdout
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """JupyterLab, on copies of the chapters (it saves what it runs); gives its address with `{}` for the notebook."""
+def course(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A clone of the course as it lies here, its chapters shortened, with the student's copies that `make lab` hands out."""
+    folder = tmp_path_factory.mktemp("clone") / "course"
+    git(ROOT, "clone", "-q", str(ROOT), str(folder))
+    for name in git(ROOT, "ls-files", "--modified", "--others", "--exclude-standard", "-z").split("\0")[:-1]:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(ROOT / name, folder / name) if (ROOT / name).exists() else (folder / name).unlink()
+    for name, sections in CHAPTERS.items():
+        path = folder / "notebooks" / f"{name}.ipynb"
+        path.write_text(shortened(path, sections), encoding="utf-8")
+    git(folder, "add", "--all")
+    git(folder, "commit", "-q", "--allow-empty", "--no-verify", "-m", "as it lies here, shortened")
+    copies(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def server(course: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """JupyterLab as `make lab` starts it, on the clone; gives its address with `{}` for the chapter."""
     root = tmp_path_factory.mktemp("lab")
-    (root / "notebooks").mkdir()
-    for name, end in CHAPTERS.items():
-        (root / "notebooks" / f"{name}.ipynb").write_text(beginning(ROOT / "notebooks" / f"{name}.ipynb", end), encoding="utf-8")
-    for name in ("course_utils", "data"):
-        (root / name).symlink_to(ROOT / name)
-    settings = root / "settings" / "@jupyterlab"
-    (settings / "notebook-extension").mkdir(parents=True)
-    (settings / "apputils-extension").mkdir()
-    # All cells in the page, also those out of sight; and no question about news.
-    (settings / "notebook-extension" / "tracker.jupyterlab-settings").write_text('{"windowingMode": "none"}')
-    (settings / "apputils-extension" / "notification.jupyterlab-settings").write_text('{"fetchNews": "false", "checkForUpdates": false}')
-    port, token = free_port(8900), secrets.token_hex(8)
+    choices = {
+        "notebook-extension/tracker": {"windowingMode": "none"},  # all cells in the page, also those out of sight
+        "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
+        "docmanager-extension/plugin": {"autosaveInterval": AUTOSAVE},
+    }
+    for name, choice in choices.items():
+        path = root / "settings" / "@jupyterlab" / f"{name}.jupyterlab-settings"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(choice))
+    port, token = free_port(8900 + os.getpid() % 500), secrets.token_hex(8)
     own = {
         "JUPYTERLAB_SETTINGS_DIR": str(root / "settings"),
         "JUPYTERLAB_WORKSPACES_DIR": str(root / "workspaces"),
@@ -103,9 +139,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         "COURSE_DEVICE": "cpu",
         "COURSE_DATA": "drawn",
     }
-    arguments = [*command(root, port, token, browser=False), "--LabApp.expose_app_in_browser=True"]
+    arguments = [*command(course, port, token, browser=False), "--LabApp.expose_app_in_browser=True"]
     with open(root / "log", "w") as log:
-        process = subprocess.Popen(arguments, cwd=root, env={**os.environ, **own}, stdout=log, stderr=log)
+        process = subprocess.Popen(arguments, cwd=course, env={**os.environ, **own}, stdout=log, stderr=log)
 
     def answers() -> bool:
         assert process.poll() is None, (root / "log").read_text()[-2000:]
@@ -116,7 +152,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
     try:
         wait(answers, "JupyterLab's server", 120)
-        yield f"http://localhost:{port}/doc/tree/notebooks/{{}}.ipynb?reset&token={token}"
+        yield f"http://localhost:{port}/doc/tree/work/{{}}.ipynb?reset&token={token}"
     finally:
         process.terminate()
         try:
@@ -125,9 +161,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             process.kill()
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def browser() -> Iterator:
-    """A headless Chromium."""
+    """A headless Chromium, one for all chapters: it keeps JupyterLab's large scripts."""
     from selenium import webdriver
 
     options = webdriver.ChromeOptions()
@@ -141,56 +177,101 @@ def browser() -> Iterator:
     driver.quit()
 
 
+class Page:
+    """A chapter's page in JupyterLab."""
+
+    def __init__(self, browser, name: str, shots: Path) -> None:
+        self.browser, self.name, self.shots = browser, name, shots
+        shots.mkdir(parents=True, exist_ok=True)
+
+    def shot(self, label: str) -> None:
+        self.browser.save_screenshot(str(self.shots / f"{self.name}-{label}.png"))
+
+    def state(self) -> dict:
+        return self.browser.execute_script(STATE) or {}
+
+    def pictures(self) -> list[str]:
+        return self.browser.execute_async_script(PICTURES)
+
+    def find(self, selector: str) -> list:
+        return self.browser.find_elements("css selector", selector)
+
+    def order(self, command: str) -> None:
+        """Give JupyterLab a command; an error is an answer in words."""
+        assert self.browser.execute_async_script(
+            "const done = arguments[arguments.length - 1];"
+            "window.jupyterapp.commands.execute(arguments[0]).then(() => done(''), (error) => done(String(error)))", command
+        ) == ""  # fmt: skip
+
+    def moves(self, move: Callable, label: str) -> None:
+        """Moving something changes the panel's picture."""
+        before = wait(self.pictures, "the panel's picture", 60)
+        assert not before[0].startswith("failed")
+        move()
+        wait(lambda: self.pictures() != before, f"a changed picture after the {label}", 60)
+        wait(lambda: self.state()["kernel"] == "idle", f"the kernel after the {label}", 60)
+        self.shot(label)
+
+    def drag(self) -> None:
+        """Drag the first slider's handle by a part of its track, to the side that has room."""
+        from selenium.webdriver import ActionChains
+
+        handle, track = self.find(".widget-slider .noUi-handle")[0], self.find(".widget-slider .noUi-target")[0]
+        readout = self.find(".widget-slider .widget-readout")[0]  # the handle's own number is rounded to one decimal
+        value, middle = readout.text, track.rect["x"] + track.rect["width"] / 2
+        way = track.rect["width"] / 4 * (1 if handle.rect["x"] < middle else -1)
+        ActionChains(self.browser, duration=50).click_and_hold(handle).move_by_offset(int(way), 0).release().perform()
+        wait(lambda: readout.text != value, "another number beside the slider", 10)
+
+    def choose(self) -> None:
+        """Choose another entry of the first menu."""
+        from selenium.webdriver.support.select import Select
+
+        menu = Select(self.find(".widget-dropdown select")[0])
+        chosen = menu.first_selected_option.text
+        menu.select_by_visible_text(next(option.text for option in menu.options if option.text != chosen))
+
+
 @pytest.mark.parametrize("name", CHAPTERS)
-def test_slider_moves_the_picture(name: str, server: str, browser, tmp_path: Path) -> None:
-    from selenium.webdriver.common.by import By
-    from selenium.webdriver.common.keys import Keys
-
-    shots = Path(os.environ.get("COURSE_SCREENSHOTS") or tmp_path)
-    shots.mkdir(parents=True, exist_ok=True)
-
-    def shot(label: str) -> None:
-        browser.save_screenshot(str(shots / f"{name}-{label}.png"))
-
-    def state() -> dict:
-        return browser.execute_script(STATE) or {}
-
-    def pictures() -> list[str]:
-        return browser.execute_async_script(PICTURES)
+def test_a_chapter_is_run_moved_and_saved(name: str, course: Path, server: str, browser, tmp_path: Path) -> None:
+    page = Page(browser, name, Path(os.environ.get("COURSE_SCREENSHOTS") or tmp_path))
+    copy = course / "work" / f"{name}.ipynb"
+    handed = copy.read_bytes()
+    assert handed == (course / "notebooks" / copy.name).read_bytes()
 
     browser.get(server.format(name))
-    wait(lambda: state().get("kernel") == "idle", "the kernel", 120)
+    wait(lambda: page.state().get("kernel") == "idle", "the kernel", 120)
     # The stored outputs are taken away first, so that what is seen later was computed here.
-    browser.execute_async_script(
-        "const done = arguments[arguments.length - 1];"
-        "window.jupyterapp.commands.execute('notebook:clear-all-cell-outputs').then(() => done(), (e) => done(String(e)))"
-    )
-    wait(lambda: state()["waiting"] == state()["code"] > 0, "cleared outputs", 30)
+    page.order("notebook:clear-all-cell-outputs")
+    wait(lambda: page.state()["waiting"] == page.state()["code"] > 0, "cleared outputs", 30)
     browser.execute_script("window.jupyterapp.commands.execute('notebook:run-all-cells'); return null")
-    wait(lambda: (now := state())["errors"] or (now["kernel"] == "idle" and now["waiting"] == 0), f"all cells of {name}", PATIENCE)
-    shot("ran")
-    assert state()["errors"] == []
+    wait(lambda: (now := page.state())["errors"] or (now["kernel"] == "idle" and now["waiting"] == 0), f"all cells of {name}", PATIENCE)
+    page.shot("ran")
+    assert page.state()["errors"] == []
 
-    handle = wait(lambda: browser.find_elements(By.CSS_SELECTOR, ".widget-slider .noUi-handle"), "a slider", 60)[0]
-    before = wait(pictures, "the panel's picture", 60)
-    assert not before[0].startswith("failed")
+    wait(lambda: page.find(".widget-slider .noUi-handle"), "a slider", 60)
     sizes = browser.execute_script(SIZES)
     assert len(sizes) >= 3
     # Never blurred: each pixel of a picture that fits into the page is half a point, of a wider one less.
     assert all(held >= 2 * shown - 1 for held, shown in sizes), sizes
     assert any(held <= 2 * shown + 1 for held, shown in sizes), sizes
-    browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", handle)
-    shot("slider-before")
-    readout = browser.find_elements(By.CSS_SELECTOR, ".widget-slider .widget-readout")[0]  # the handle's own number is rounded to one decimal
-    value = readout.text
-    handle.click()
-    handle.send_keys(Keys.ARROW_RIGHT)
-    if readout.text == value:  # it stood at its right end
-        handle.send_keys(Keys.ARROW_LEFT)
-    assert readout.text != value
-    wait(lambda: pictures() != before, "a changed picture", 60)
-    wait(lambda: state()["kernel"] == "idle", "the kernel after the slider", 60)
-    shot("slider-after")
+    browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", page.find(".widget-slider .noUi-handle")[0])
+    page.shot("panel")
+    page.moves(page.drag, "slider")
+    if name in MENUS:
+        page.moves(page.choose, "menu")
+
+    def saved() -> bool:
+        """JupyterLab has saved by itself: outputs, and what it adds to the notebook some time after it is opened."""
+        book = json.loads(copy.read_bytes() or b"{}")
+        return "codemirror_mode" in book.get("metadata", {}).get("language_info", {}) and not page.state()["dirty"]
+
+    wait(saved, "JupyterLab's own saving", 60)
+    assert copy.read_bytes() != handed
+    assert fingerprint(copy.read_bytes()) == fingerprint(handed), "nothing of it counts as the student's work"
+    assert git(course, "status", "--porcelain") == ""
+    assert "!! work/" in git(course, "status", "--porcelain", "--ignored").splitlines()
 
     severe = [entry["message"] for entry in browser.get_log("browser") if entry["level"] == "SEVERE"]
     assert severe == []
+    page.order("kernelmenu:shutdown")  # its memory and its threads are for the next chapter

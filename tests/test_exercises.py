@@ -17,6 +17,7 @@ import nbformat
 import pytest
 import torch
 
+import course_utils
 from course_utils import checks, tasks
 from course_utils import exercises as ex
 from course_utils.checking import Exercise, objection
@@ -282,7 +283,7 @@ def add_chapter(monkeypatch: pytest.MonkeyPatch, file: str, one: Exercise) -> No
     module.EXERCISES = (one,)
     monkeypatch.setitem(sys.modules, module.__name__, module)
     monkeypatch.setitem(checks.CHAPTERS, file, (one.name,))
-    monkeypatch.setattr(ex, "_hints_given", {})
+    ex.hints_given.clear()
 
 
 @pytest.fixture
@@ -418,6 +419,18 @@ def test_hint_that_is_not_there(double, level) -> None:
 def test_check_without_a_function_says_what_it_expects(double, capsys) -> None:
     assert ex.check("double") is twice
     assert 'check needs two things, the name and your function: check("double", double).' in capsys.readouterr().out
+
+
+def test_a_second_run_all_gives_the_same_hints(double, capsys) -> None:
+    """The set-up cell is the first one: the ladder begins anew there, and what a chapter prints is the same again."""
+    printed = []
+    for _ in range(2):
+        course_utils.setup()
+        capsys.readouterr()
+        ex.hint("double")
+        ex.hint("double")
+        printed.append(capsys.readouterr().out)
+    assert printed[0] == printed[1] and printed[0].startswith("Hint 1 of 2: Add.\nHint 2 of 2: x + x")
 
 
 @torch.no_grad()

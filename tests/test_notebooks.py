@@ -12,6 +12,8 @@ from pathlib import Path
 import conftest
 import nbformat
 import pytest
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from course_utils import exercises
@@ -66,6 +68,7 @@ def test_setup_cell_is_the_common_one(path: Path) -> None:
     assert cells[0].source == nb.SETUP_CELL
     assert {"setup", "nbval-ignore-output"} <= set(cells[0].metadata.tags)
     assert sum("google.colab" in cell.source for cell in cells) == 1
+    assert len([line for line in nb.SETUP_CELL.splitlines() if not line.startswith("#")]) == 5
 
 
 @each
@@ -116,6 +119,10 @@ SOLVED = '''def double(x):
         ### END SOLUTION
 
 double = check("double", double)'''
+
+
+# A package that starts at once, for the set-up cell, which takes the one that it finds.
+FAKE = "answer = print\ndef claim(text, holds): print(text)\ndef setup(): print('Ready')\n"
 
 
 def book(*cells):
@@ -220,8 +227,8 @@ def test_executing_a_chapter_writes_both_notebooks(course: Path) -> None:
 
 def test_a_set_up_cell_edited_by_hand_goes_back_to_the_common_one(course: Path) -> None:
     path = course / "notebooks" / "solutions" / "01_x.ipynb"
-    (course / "course_utils").mkdir()  # the set-up cell takes the package that it finds; this one starts at once
-    (course / "course_utils" / "__init__.py").write_text("def claim(text, holds): print(text)\ndef setup(): print('Ready')\n")
+    (course / "course_utils").mkdir()
+    (course / "course_utils" / "__init__.py").write_text(FAKE)
     setup = new_code_cell("edited by hand", metadata={"tags": ["setup", "nbval-ignore-output"]})
     nb.write(book(setup, new_code_cell("claim('one', True)")), path)
     nb.refresh(path)
@@ -335,9 +342,17 @@ def test_slug_must_be_an_address() -> None:
         nb.set_slug("https://github.com/me/it")
 
 
+FAILED = "Fetching failed: check the network and the address above (a fork must be public), then run this cell again."
+
+
+def set_up(tmp_path: Path, remote: Path) -> str:
+    """The set-up cell with a local folder in place of GitHub and tmp_path in place of /content."""
+    return nb.SETUP_CELL.replace(f"https://github.com/{nb.SLUG}", f"file://{remote}").replace("/content", str(tmp_path / "content"))
+
+
 def run_setup_cell(tmp_path: Path, remote: Path, *, colab: bool) -> subprocess.CompletedProcess:
-    """Run the set-up cell in a bare folder, with a local folder in place of GitHub and tmp_path in place of /content."""
-    cell = nb.SETUP_CELL.replace(f"https://github.com/{nb.SLUG}", f"file://{remote}").replace("/content", str(tmp_path / "content"))
+    """Run the set-up cell in a bare folder, as in Colab or not."""
+    cell = set_up(tmp_path, remote)
     fake = "import sys, types; sys.modules['google.colab'] = types.ModuleType('google.colab')\n" if colab else ""
     (tmp_path / "content").mkdir(exist_ok=True)
     alone = {key: value for key, value in os.environ.items() if key not in ("PYTHONPATH", "COURSE_DATA")}
@@ -351,7 +366,7 @@ def remote(tmp_path: Path) -> Path:
     """A repository that holds the course's package."""
     folder = tmp_path / "remote"
     (folder / "course_utils").mkdir(parents=True)
-    (folder / "course_utils" / "__init__.py").write_text("claim = print\ndef setup(): print('Ready')\n")
+    (folder / "course_utils" / "__init__.py").write_text(FAKE)
     git = ["git", "-c", "user.name=t", "-c", "user.email=t@t", "-C", str(folder)]
     for command in (["init", "-q"], ["add", "."], ["commit", "-q", "-m", "all"]):
         subprocess.run([*git, *command], check=True)
@@ -366,7 +381,27 @@ def test_setup_cell_fetches_the_course_in_colab(tmp_path: Path, remote: Path) ->
 
 def test_setup_cell_says_when_fetching_fails(tmp_path: Path) -> None:
     ran = run_setup_cell(tmp_path, tmp_path / "nowhere", colab=True)
-    assert ran.returncode != 0 and "git" in ran.stderr and "nowhere" in ran.stderr
+    assert ran.returncode != 0 and ran.stdout == "" and "nowhere" in ran.stderr, "git's own words stand above"
+    assert ran.stderr.splitlines()[-1] == FAILED and "Traceback" not in ran.stderr
+
+
+def test_a_failed_fetch_stops_run_all_with_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a notebook shows it: no traceback, and no later cell runs into an import that cannot work."""
+    monkeypatch.delenv("PYTHONPATH", raising=False)
+    fake = "import sys, types; sys.modules['google.colab'] = types.ModuleType('google.colab')"
+    stopped = book(new_code_cell(fake), new_code_cell(set_up(tmp_path, tmp_path / "nowhere")), new_code_cell("print('went on')"))
+    client = NotebookClient(stopped, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}})
+    with pytest.raises(CellExecutionError, match=re.escape(FAILED)):
+        client.execute()
+    _, cell, later = stopped.cells
+    fault = next(output for output in cell.outputs if output.output_type == "error")
+    assert fault.evalue == FAILED and len(fault.traceback) <= 2 and "File " not in "".join(fault.traceback)
+    assert later.execution_count is None and later.outputs == []
+
+
+def test_fetching_again_after_a_failure_works(tmp_path: Path, remote: Path) -> None:
+    run_setup_cell(tmp_path, tmp_path / "nowhere", colab=True)
+    assert run_setup_cell(tmp_path, remote, colab=True).stdout == "Ready\n"
 
 
 def test_setup_cell_fetches_nothing_elsewhere(tmp_path: Path, remote: Path) -> None:

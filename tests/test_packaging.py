@@ -57,7 +57,7 @@ def test_conda_environment_lists_the_same(requirements) -> None:
 
 def test_help_lists_every_command() -> None:
     out = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    for target in ("lab", "test", "test-all", "test-fast", "test-real", "execute", "train", "bench", "clean", "help"):
+    for target in ("lab", "test", "test-all", "test-fast", "test-real", "execute", "slides", "train", "bench", "clean", "help"):
         assert re.search(rf"^  make {target} +\w", out, re.M), out
 
 

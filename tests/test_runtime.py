@@ -109,6 +109,12 @@ def test_claim_fails_loudly() -> None:
         course_utils.claim("one is two", 1 == 2)
 
 
+@pytest.mark.parametrize("guess, words", [((), ""), ((...,), ""), ((None,), ""), ((0,), "; your guess: 0"), (("six",), "; your guess: six")])
+def test_an_answer_stands_beside_the_guess(guess: tuple, words: str, capsys: pytest.CaptureFixture) -> None:
+    course_utils.answer("pixels that change", 231, *guess)
+    assert capsys.readouterr().out == f"→ pixels that change: 231{words}\n"
+
+
 # ---------------------------------------------------------------- frozen, logits, predict
 
 

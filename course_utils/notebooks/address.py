@@ -11,13 +11,14 @@ SLUG = "OWNER/REPO"  # the repository on GitHub; `--slug` rewrites it everywhere
 
 # The same letter for letter in every chapter (tests/test_notebooks.py). Colab opens a notebook alone, without
 # the files beside it, so there the course is fetched first; nothing is installed: Colab has all it needs.
+# `sys.exit` in a notebook shows its sentence without a traceback, and Run All stops there.
 SETUP_CELL = f"""\
 # Set-up: on your own machine this finds the course; in Colab it fetches it first.
-import os, subprocess, sys
-if "google.colab" in sys.modules and not os.path.isdir("/content/course"):
-    subprocess.run("git clone -q --depth 1 https://github.com/{SLUG} /content/course".split(), check=True)
+import os, sys; fetch = "git clone -q --depth 1 https://github.com/{SLUG} /content/course"
+if "google.colab" in sys.modules and not os.path.isdir("/content/course") and os.system(fetch):
+    sys.exit("Fetching failed: check the network and the address above (a fork must be public), then run this cell again.")
 sys.path[:0] = [os.path.abspath(d) for d in ("..", "../..", ".", "/content/course") if os.path.isdir(d + "/course_utils")]
-from course_utils import claim, setup; setup()"""
+from course_utils import answer, claim, setup; setup()"""
 
 ADDRESSES = (
     r"(colab\.research\.google\.com/github/)[\w.-]+/[\w.-]+(/blob/)",

@@ -1,4 +1,4 @@
-"""What a chapter chooses for itself: the data profile and the seed."""
+"""What a chapter chooses for itself in its set-up cell: the data profile and the seed; and what begins anew there."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import torch
 from .checks import pick
 
 _defaults: dict[str, str | int] = {"seed": 0}
+hints_given: dict[tuple[str, str], int] = {}  # exercise -> how many hints it has given since the set-up cell ran
 
 
 def data_profile() -> str:
