@@ -6,8 +6,10 @@ PY := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
 # Optional: another index for torch and torchvision, such as https://download.pytorch.org/whl/cpu (smaller, no CUDA).
 TORCH_INDEX ?=
-# Optional: which chapters or checkpoints `make execute`, `make mutants` and `make train` work on.
+# Optional: which chapters or checkpoints `make execute`, `make mutants`, `make prose` and `make train` work on.
 NAME ?=
+# Optional: more arguments for `make prose`, such as ARGS=--all.
+ARGS ?=
 # Optional: more arguments for pytest, such as PYTEST="-k fgsm".
 PYTEST ?=
 # Optional: how many processes run tests side by side; auto is one a core, at most four. JOBS=0 runs all in one.
@@ -15,7 +17,7 @@ JOBS ?= auto
 SIDE_BY_SIDE := -n $(JOBS) --dist loadfile --no-loadscope-reorder --durations=10 --durations-min=1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lab test test-all test-fast test-real mutants execute slides train bench clean
+.PHONY: help setup lab test test-all test-fast test-real mutants execute prose slides train bench clean
 
 help: ## list these commands
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -61,6 +63,9 @@ test-real: setup ## every chapter on real data (COURSE_DATA_DIR, TORCH_HOME say 
 
 execute: setup ## authors: execute and normalise the chapters (NAME=09_fgsm), generate the student's
 	@$(PY) -m course_utils.notebooks $(NAME)
+
+prose: setup ## authors: the sentences about a network's behaviour that no claim follows (NAME=09_fgsm)
+	@$(PY) -m course_utils.notebooks.prose $(NAME) $(ARGS)
 
 mutants: setup ## authors: change the right answers in every way (NAME=09_fgsm): what do the checkers still accept?
 	@$(PY) -m tests.mutation $(NAME)
