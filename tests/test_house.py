@@ -15,7 +15,7 @@ DRAWING = {"digits", "scenes", "shapes", "shortcut", "signs", "drawing"}  # tabl
 # From the ground up: a file imports only from its own floor (but never in a circle) and from those before it.
 FLOORS = (
     "__init__", "places", "runtime", "data", "models", "layers", "training", "visualize", "attacks", "defenses", "measure",
-    "show", "explore", "chapter", "checking", "checks", "notebooks", "exercises", "arena", "lab",
+    "show", "explore", "chapter", "checking", "checks", "notebooks", "exercises", "arena", "lab", "screens",
 )  # fmt: skip
 
 

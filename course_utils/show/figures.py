@@ -109,9 +109,9 @@ def curves(
     names = {label: wrapped(label, 2.2, 3) for label in lines} if len(lines) > 1 else {}
     aside = max(map(width_of, names.values())) + 0.75 if names else 0.15  # a legend's handles and pads take 0.6
     width = min(PAGE, width or 6 + aside)
+    height = max(height, 0.3 + sum(LINE * lines_of(name) + 0.1 for name in names.values()))  # the legend fits
     figure = blank(width, height)
-    top = EDGE + 0.1 + (LINE * lines_of(title := wrapped(title, width - 2 * EDGE)) + 0.05 if title else 0)
-    place = axes_at(figure, 0.8, top, width - 0.8 - aside, height - top - 0.7)
+    place = axes_at(figure, 0.8, 0.3, width - 0.8 - aside, height - 1)
     for (label, values), colour in zip(lines.items(), COLOURS * 3):
         heights = 100 * np.asarray(values, dtype=float) if percent else np.asarray(values, dtype=float)
         place.plot(x, heights, marker="o" if len(x) <= 30 else None, markersize=5, label=names.get(label, label), color=colour)
@@ -124,15 +124,17 @@ def curves(
         place.set_xscale("log")
         place.xaxis.set_major_formatter("{x:g}")  # not as powers of ten: their exponents are small
         place.xaxis.set_minor_formatter("")
+    place.ticklabel_format(axis="y", style="plain", useOffset=False)  # no "1e6" above the axis
     place.grid(axis="y", color=PALE, linewidth=0.7)
     place.tick_params(labelsize=WORDS)
     numbers = max((width_of(text.get_text()) for text in place.get_yticklabels()), default=0.3)
-    left = EDGE + lines_of(beside := wrapped(ylabel, height - 2 * EDGE)) * LINE + numbers + 0.15
-    below = EDGE + lines_of(under := wrapped(xlabel, width - left - aside)) * LINE + LINE + 0.15
+    left = EDGE + lines_of(beside := wrapped(ylabel, height - 2 * EDGE)) * LINE + numbers + 0.2
+    below = EDGE + lines_of(under := wrapped(xlabel, width - left - aside)) * LINE + LINE + 0.2
+    top = EDGE + 0.1 + (LINE * lines_of(title := wrapped(title, width - left - EDGE)) + 0.05 if title else 0)
     room = (left / width, below / height, (width - left - aside) / width, (height - top - below) / height)
     place.set_position(room)
     place.set_xlabel(under, fontsize=WORDS)
-    words_at(figure, EDGE, top + 0.5 * (height - top - below), beside, rotation=90, ha="left", va="center")
+    place.set_ylabel(beside, fontsize=WORDS)
     if title:
         words_at(figure, left, EDGE + 0.05, title, va="top", ha="left")
     if names:
