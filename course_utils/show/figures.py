@@ -109,7 +109,7 @@ def curves(
     names = {label: wrapped(label, 2.2, 3) for label in lines} if len(lines) > 1 else {}
     aside = max(map(width_of, names.values())) + 0.75 if names else 0.15  # a legend's handles and pads take 0.6
     width = min(PAGE, width or 6 + aside)
-    height = max(height, 0.3 + sum(LINE * lines_of(name) + 0.1 for name in names.values()))  # the legend fits
+    height = max(height, 1.4 + sum(LINE * lines_of(name) + 0.08 for name in names.values()))  # the legend fits below the title
     figure = blank(width, height)
     place = axes_at(figure, 0.8, 0.3, width - 0.8 - aside, height - 1)
     for (label, values), colour in zip(lines.items(), COLOURS * 3):
