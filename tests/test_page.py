@@ -128,7 +128,7 @@ def test_faults_are_found() -> None:
     figure, axes = show.new_figure(3, 2)
     axes[0, 0].set_title("small", fontsize=9)
     assert faults(figure) == ["'small' has 9.0 pt"]
-    figure = Figure(figsize=(2, 1))
+    figure = Figure(figsize=(2, 1), layout="none")
     figure.text(0.1, 0.5, "one word", fontsize=11), figure.text(0.3, 0.5, "another", fontsize=11), figure.text(0.9, 0.1, "too wide", fontsize=11)
     assert faults(figure) == ["'too wide' is cut", "'one word' and 'another' overlap"]
     figure.add_axes((0, 0.45, 0.4, 0.4)).set_axis_off()
