@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 from matplotlib import pyplot as plt
+from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
 from PIL import Image
 from torch import Tensor
@@ -110,8 +111,9 @@ def test_colours_and_greys_arrive_in_the_figure() -> None:
 
 def test_pictures_are_set_in_columns() -> None:
     figure = show.pictures(some(5), list("abcde"), columns=3)
-    assert len(figure.axes) == 6 and [a.get_title() for a in figure.axes] == ["a", "b", "c", "d", "e", ""]
-    assert [bool(a.images) for a in figure.axes] == [True] * 5 + [False] and not figure.axes[5].axison
+    assert [a.get_title() for a in figure.axes] == list("abcde") and all(a.images for a in figure.axes)
+    lefts, tops = ([round(getattr(a.get_position(), side), 3) for a in figure.axes] for side in ("x0", "y1"))
+    assert lefts[:3] == sorted(set(lefts)) and lefts[3:] == lefts[:2] and tops[:3] == [tops[0]] * 3 and tops[3:] == [tops[3]] * 2 < tops[:2]
 
 
 def test_a_change_is_stretched_around_middle_grey() -> None:
@@ -156,10 +158,60 @@ def test_curves_are_in_percent_with_intervals() -> None:
 
 def test_scores_name_the_most_likely_classes_first() -> None:
     figure = show.scores(some(1), torch.tensor([[0.05, 0.9, 0.05]]), NAMES, y=torch.tensor([1]))
-    words = " ".join(text.get_text() for text in figure.axes[1].texts)
-    assert words.startswith("yield") and "90 %" in words and len(figure.axes[1].patches) == 3
-    colours = [bar.get_facecolor()[:3] for bar in figure.axes[1].patches]
-    assert colours[0] != colours[1] == colours[2], "the right class has a colour of its own"
+    assert [text.get_text() for text in figure.texts][:2] == ["yield", "90 %"] and len(figure.texts) == 6
+    right, other, third = bars(figure)[0]
+    assert right != other == third, "the right class has a colour of its own"
+    red, green, blue, _ = right
+    assert green > red and green > blue
+
+
+def bars(figure: Figure) -> list[list[tuple[float, ...]]]:
+    """The colours of each panel's bars; the tracks under them are left out."""
+    found = [a for a in figure.artists if isinstance(a, PolyCollection)]
+    return [[tuple(colour) for colour in panel.get_facecolor()[1::2]] for panel in found]
+
+
+@pytest.mark.parametrize("y", [torch.tensor([0, -1, 2]), [0, None, 2], [0, -1, 2]], ids=["tensor", "none", "list"])
+def test_a_panel_may_have_no_right_class(y: Tensor | list) -> None:
+    first, second, third = bars(show.scores(some(3), likely(), NAMES, y=y))
+    assert len(set(first)) == len(set(third)) == 2 and len(set(second)) == 1 and second[0] in first
+    assert all(len(set(panel)) == 1 for panel in bars(show.scores(some(3), likely(), NAMES)))
+
+
+def test_a_panel_that_is_not_asked_about_has_no_bars() -> None:
+    figure = show.scores(some(3), likely(), NAMES, y=torch.tensor([0, 1, 2]), bars=[True, False, True])
+    assert len(bars(figure)) == 2 and len(figure.axes) == 3 and len(figure.texts) == 12
+
+
+def test_the_bars_are_as_long_as_the_probabilities() -> None:
+    figure, axes = show.new_figure(3, 2)
+    show.draw_scores(axes[0, 0], torch.tensor([0.25, 0.75]), NAMES, top=2, mark=1)
+    (panel,) = [a for a in axes[0, 0].get_children() if isinstance(a, PolyCollection)]
+    assert [path.vertices[:, 0].max().item() for path in panel.get_paths()] == [1, 0.75, 1, 0.25]
+
+
+def test_a_picture_is_enlarged_pixel_by_pixel() -> None:
+    """Each of 4 x 3 pixels covers its part of the drawn figure, the right way up and the right way round."""
+    x = torch.arange(12).reshape(1, 1, 4, 3) / 12
+    figure = show.pictures(x, size=1.0)
+    pixels = decoded(figure).astype(int)
+    box = figure.axes[0].get_window_extent()
+    for row in range(4):
+        for column in range(3):
+            across, down = box.x0 + (column + 0.5) / 3 * box.width, pixels.shape[0] - box.y1 + (row + 0.5) / 4 * box.height
+            assert abs(pixels[int(down), int(across)] - round(255 * x[0, 0, row, column].item())).max() <= 1
+
+
+def test_a_frame_stands_around_a_picture_and_not_on_it() -> None:
+    """White pictures, as the white marks of chapter 04: the frame parts them from the page and covers no pixel."""
+    for frame, broad in ((False, 1), (True, 2)):
+        figure = show.pictures(torch.ones(1, 1, 28, 28), size=1.0, frame=frame)
+        pixels = decoded(figure).astype(int)
+        box = figure.axes[0].get_window_extent().padded(-1)
+        inside = pixels[pixels.shape[0] - int(box.y1) : pixels.shape[0] - int(box.y0), int(box.x0) : int(box.x1)]
+        assert inside.min() == 255
+        middle = pixels[: pixels.shape[0] // 2, pixels.shape[1] // 2].min(axis=1)
+        assert (middle < 160).sum() >= broad, "along the upper edge"
 
 
 def test_short_names_fit() -> None:

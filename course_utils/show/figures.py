@@ -11,23 +11,10 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from ..measure import interval
-from .canvas import COLOURS, PALE, draw_map, draw_picture, new_figure
+from .canvas import COLOURS, PALE, draw_map, draw_picture
+from .layout import EDGE, LINE, PAGE, TALL, WORDS, axes_at, blank, lines_of, width_of, words_at, wrapped
 
-
-def pictures(x: Tensor, titles: Sequence[str] | None = None, *, columns: int = 8, size: float = 1.2, title: str = "") -> Figure:
-    """A grid of pictures `[N, C, H, W]`, each with its title."""
-    columns = min(columns, len(x))
-    rows = -(-len(x) // columns)
-    height = size * (1.25 if titles else 1.05)
-    figure, axes = new_figure(size * columns, rows * height + (0.35 if title else 0), rows, columns)
-    for position, place in enumerate(axes.flat):
-        if position < len(x):
-            draw_picture(place, x[position], titles[position] if titles else "")
-        else:
-            place.set_axis_off()
-    if title:
-        figure.suptitle(title, fontsize=11)
-    return figure
+BIG, GAP = 2.4, 0.1  # the widest picture when no size is asked for; between pictures
 
 
 class Row(NamedTuple):
@@ -44,26 +31,66 @@ class Row(NamedTuple):
     over: Tensor | None = None
 
 
-def rows(*given: Row, size: float = 1.35) -> Figure:
-    """Rows of pictures below each other, one column a picture: clean, change, attacked; or picture and its maps."""
-    columns = max(len(row.x) for row in given)
-    captions = sum(bool(row.titles) for row in given)
-    figure, axes = new_figure(size * columns + 1.1, size * len(given) + 0.25 * captions, len(given), columns)
-    for line, row in zip(axes, given):
-        for position, place in enumerate(line):
-            if position >= len(row.x):
-                place.set_axis_off()
-                continue
-            title = row.titles[position] if row.titles else ""
-            if row.kind == "picture":
-                draw_picture(place, row.x[position], title)
-            elif row.kind == "change":
-                draw_picture(place, stretch(row.x[position]), title)
-            else:
-                over = None if row.over is None else row.over[position]
-                draw_map(place, row.x[position], title, signed=row.kind == "signed", over=over)
-        line[0].set_ylabel(row.name, rotation=0, ha="right", va="center", labelpad=8)
+def pictures(
+    x: Tensor, titles: Sequence[str] | None = None, *, columns: int = 8, size: float | None = None, title: str = "",
+    frame: bool = False, height: float = TALL,
+) -> Figure:  # fmt: skip
+    """A grid of pictures `[N, C, H, W]`, each with its title; as large as the page allows, or at most `size` inches wide.
+
+    frame: a broad one around each, for pictures whose edge matters. height: what the figure may take, in inches.
+    """
+    starts = range(0, len(x), columns)
+    lines = [Row("", x[i : i + columns], titles[i : i + columns] if titles else None) for i in starts]
+    return grid(lines, size, frame, height, title)
+
+
+def rows(*given: Row, size: float | None = None, frame: bool = False, height: float = TALL) -> Figure:
+    """Rows of pictures below each other, one column a picture: clean, change, attacked; or picture and its maps.
+
+    As large as the page allows, or at most `size` inches wide each. frame: a broad one around each picture, for pictures
+    whose edge matters. height: what the figure may take, in inches.
+    """
+    return grid(given, size, frame, height)
+
+
+def grid(lines: Sequence[Row], size: float | None, frame: bool, height: float, title: str = "") -> Figure:
+    """What `pictures` and `rows` share: the size of a picture that fits the page, and everything in its place."""
+    labels = [wrapped(row.name, 1.5, 3) for row in lines]
+    left = EDGE + (max(map(width_of, labels)) + 0.12 if any(labels) else 0) + (0.04 if frame else 0)
+    across, shape = max(len(row.x) for row in lines), max(row.x.shape[-2] / row.x.shape[-1] for row in lines)
+    gap = GAP + (0.08 if frame else 0)
+    head = 1.6 * LINE if title else 0.0
+    width = min(size or BIG, (PAGE - left - EDGE + gap) / across - gap)
+    for _ in range(2):  # smaller pictures may break their titles into more lines
+        titles = [[wrapped(t, width + gap - 0.08) for t in row.titles or ()] for row in lines]
+        above = [LINE * max(map(lines_of, line), default=0) + (0.05 if line else 0) for line in titles]
+        free = height - head - sum(above) - len(lines) * gap - 2 * EDGE
+        width = min(width, max(free, LINE * len(lines)) / len(lines) / shape)
+    tall = width * shape
+    below = EDGE + (0.04 if frame else 0)
+    figure = blank(
+        max(left + across * (width + gap) - gap + EDGE, width_of(title, WORDS + 1) + 2 * EDGE),
+        head + sum(above) + len(lines) * (tall + gap) - gap + 2 * below,
+    )
+    if title:
+        words_at(figure, left, 0.05, title, fontsize=WORDS + 1, va="top", ha="left")
+    top = head + below
+    for row, label, line, more in zip(lines, labels, titles, above):
+        top += more
+        for i in range(len(row.x)):
+            draw_item(axes_at(figure, left + i * (width + gap), top, width, tall), row, i, line[i] if line else "", frame)
+        words_at(figure, left - 0.12, top + 0.5 * tall, label, va="center", ha="right")
+        top += tall + gap
     return figure
+
+
+def draw_item(axes: Axes, row: Row, i: int, title: str, frame: bool) -> None:
+    """Picture or map i of a row."""
+    if row.kind in ("picture", "change"):
+        x = row.x[i] if row.kind == "picture" else stretch(row.x[i])
+        draw_picture(axes, x, title, frame=frame and row.kind == "picture")
+    else:
+        draw_map(axes, row.x[i], title, signed=row.kind == "signed", over=None if row.over is None else row.over[i])
 
 
 def stretch(change: Tensor) -> Tensor:
@@ -73,54 +100,43 @@ def stretch(change: Tensor) -> Tensor:
 
 def curves(
     x: Sequence[float], lines: Mapping[str, Sequence[float]], *, xlabel: str, ylabel: str, title: str = "",
-    percent: bool = True, count: int | None = None, width: float = 6.4, height: float = 3.6, log: bool = False,
+    percent: bool = True, count: int | None = None, width: float | None = None, height: float = 3.8, log: bool = False,
 ) -> Figure:  # fmt: skip
-    """Lines over a common axis. With `percent`, values 0 to 1 are drawn as percent; `count` adds 95 % intervals."""
-    figure, axes = new_figure(width, height)
-    place = axes[0, 0]
+    """Lines over a common axis, what they are called at the right. With `percent`, values 0 to 1 are drawn as percent.
+
+    count: how many pictures a value stands for, which adds 95 % intervals. width: of the whole figure, at most PAGE inches.
+    """
+    names = {label: wrapped(label, 2.2, 3) for label in lines} if len(lines) > 1 else {}
+    aside = max(map(width_of, names.values())) + 0.75 if names else 0.15  # a legend's handles and pads take 0.6
+    width = min(PAGE, width or 6 + aside)
+    height = max(height, 1.4 + sum(LINE * lines_of(name) + 0.08 for name in names.values()))  # the legend fits below the title
+    figure = blank(width, height)
+    place = axes_at(figure, 0.8, 0.3, width - 0.8 - aside, height - 1)
     for (label, values), colour in zip(lines.items(), COLOURS * 3):
         heights = 100 * np.asarray(values, dtype=float) if percent else np.asarray(values, dtype=float)
-        place.plot(x, heights, marker="o" if len(x) <= 30 else None, markersize=4, label=label, color=colour)
+        place.plot(x, heights, marker="o" if len(x) <= 30 else None, markersize=5, label=names.get(label, label), color=colour)
         if percent and count:
             band = 100 * np.array([interval(float(v), count) for v in values])
             place.fill_between(x, band[:, 0], band[:, 1], color=colour, alpha=0.15, linewidth=0)
-    place.set(xlabel=xlabel, ylabel=ylabel, title=title)
     if percent:
         place.set_ylim(-2, 102)
     if log:
         place.set_xscale("log")
+        place.xaxis.set_major_formatter("{x:g}")  # not as powers of ten: their exponents are small
+        place.xaxis.set_minor_formatter("")
+    place.ticklabel_format(axis="y", style="plain", useOffset=False)  # no "1e6" above the axis
     place.grid(axis="y", color=PALE, linewidth=0.7)
-    if len(lines) > 4:
-        place.legend(loc="center left", bbox_to_anchor=(1, 0.5))
-    elif len(lines) > 1:
-        place.legend()
+    place.tick_params(labelsize=WORDS)
+    numbers = max((width_of(text.get_text()) for text in place.get_yticklabels()), default=0.3)
+    left = EDGE + lines_of(beside := wrapped(ylabel, height - 2 * EDGE)) * LINE + numbers + 0.2
+    below = EDGE + lines_of(under := wrapped(xlabel, width - left - aside)) * LINE + LINE + 0.2
+    top = EDGE + 0.1 + (LINE * lines_of(title := wrapped(title, width - left - EDGE)) + 0.05 if title else 0)
+    room = (left / width, below / height, (width - left - aside) / width, (height - top - below) / height)
+    place.set_position(room)
+    place.set_xlabel(under, fontsize=WORDS)
+    place.set_ylabel(beside, fontsize=WORDS)
+    if title:
+        words_at(figure, left, EDGE + 0.05, title, va="top", ha="left")
+    if names:
+        place.legend(loc="center left", bbox_to_anchor=(1, 0.5), fontsize=WORDS, frameon=False, borderaxespad=0.6)
     return figure
-
-
-def draw_scores(axes: Axes, probabilities: Tensor, names: Sequence[str], *, top: int = 5, mark: int | None = None) -> None:
-    """The most likely classes as bars; class `mark` (the right one) in green, others in red."""
-    values, classes = probabilities.detach().float().cpu().topk(min(top, len(probabilities)))
-    tints = [COLOURS[3] if c == mark else COLOURS[0] for c in classes.tolist()] if mark is not None else COLOURS[1]
-    places = range(len(values))
-    axes.barh(places, 100 * values.numpy(), color=tints, height=0.8, alpha=0.5)  # pale, so that words stay readable on them
-    for place, value, label in zip(places, values.tolist(), classes.tolist()):
-        axes.text(2, place, short(names[label], 22), va="center", ha="left", fontsize=8)
-        axes.text(99, place, f"{100 * value:.0f} %", va="center", ha="right", fontsize=8)
-    axes.set(xlim=(0, 100), yticks=[], xticks=[0, 50, 100], xticklabels=["0", "50", "100 %"])
-    axes.tick_params(labelsize=7, length=2)
-    axes.invert_yaxis()
-
-
-def scores(x: Tensor, probabilities: Tensor, names: Sequence[str], *, y: Tensor | None = None, titles: Sequence[str] | None = None) -> Figure:
-    """Pictures `[N, C, H, W]` above the classes that the model finds most likely `[N, classes]`."""
-    figure, axes = new_figure(2.5 * len(x), 3.6, 2, len(x))
-    for i in range(len(x)):
-        draw_picture(axes[0, i], x[i], titles[i] if titles else "")
-        draw_scores(axes[1, i], probabilities[i], names, mark=None if y is None else int(y[i]))
-    return figure
-
-
-def short(name: str, length: int = 24) -> str:
-    """A class name that fits under a picture."""
-    name = str(name).split(",")[0]
-    return name if len(name) <= length else name[: length - 1].rstrip() + "…"
