@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import random
 import signal
+import subprocess
+import sys
 import threading
 import time
 
@@ -15,6 +17,7 @@ import torch.nn.functional as F
 from course_utils.checking import Exercise, Mistake, TimeUp, guarded, objection
 from course_utils.checking import guard, words
 from course_utils.checking.guard import time_limit
+from course_utils.places import course_folder
 
 
 def world() -> tuple:
@@ -316,3 +319,18 @@ def test_every_meaning_is_tried() -> None:
             met.add(next((pattern for pattern, _ in words.MEANINGS if re.search(pattern, str(error))), None))
     missing = {pattern for pattern, _ in words.MEANINGS} - met
     assert len(missing) == 1 and "same device" in missing.pop()
+
+
+def test_a_wrap_of_torchs_own_is_no_replacement() -> None:
+    """torch wraps torch.manual_seed when vmap is first used; a right answer with vmap must pass in a fresh process, too."""
+    code = """
+import torch
+from course_utils.checking import guarded
+before = torch.manual_seed
+with guarded(60):
+    torch.func.vmap(torch.func.grad(lambda v: v.sin().sum()))(torch.rand(2, 3))
+    import torch._dynamo
+print(torch.manual_seed is not before)
+"""
+    ran = subprocess.run([sys.executable, "-c", code], cwd=course_folder(), capture_output=True, text=True, check=True)
+    assert ran.stdout == "True\n"

@@ -1,12 +1,13 @@
 """The toolbox for checkers: what an exercise is, what may be expected of an answer, and how an answer is tried.
 
-From the ground up: `exercise`, `expectations`, `guard`, `calls`, `probes`, `slips`, `noise`, `deletion`, `battery`,
+From the ground up: `exercise`, `expectations`, `guard`, `calls`, `counting`, `probes`, `slips`, `noise`, `deletion`, `battery`,
 `examine`, `words`, `trial`.
 """
 
 from . import deletion, noise, slips
 from .battery import ATTACK, PICTURES, TENSORS
 from .calls import call, untouched
+from .counting import counting
 from .exercise import Case, Exercise, Item, Mistake, OpenTask
 from .expectations import expect, expect_budget, expect_close, expect_inside, expect_trains, returned
 from .guard import TimeUp, guarded
@@ -15,6 +16,6 @@ from .trial import GOING_ON, objection, verdict
 
 __all__ = [
     "ATTACK", "Case", "Exercise", "GOING_ON", "Item", "Mistake", "OpenTask", "PICTURES", "TENSORS", "TimeUp", "attack_cases", "call",
-    "deletion", "expect", "expect_budget", "expect_close", "expect_inside", "expect_trains", "guarded", "noise", "objection",
+    "counting", "deletion", "expect", "expect_budget", "expect_close", "expect_inside", "expect_trains", "guarded", "noise", "objection",
     "probe", "returned", "slips", "untouched", "verdict",
 ]  # fmt: skip

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import inspect
+import os
 import random
 import signal
 import threading
@@ -94,7 +96,7 @@ def _public(holder: Any) -> dict[str, Any]:
 def _put_back(holder: Any, before: dict[str, Any]) -> list[str]:
     """Undo replaced and deleted attributes of a module or class; says which. New ones may be modules loaded only now."""
     now = vars(holder)
-    wrong = [name for name, value in before.items() if now.get(name, holder) is not value]
+    wrong = [name for name, value in before.items() if now.get(name, holder) is not value and not _by_torch(now.get(name), value)]
     inherited = {name for base in getattr(holder, "__mro__", ())[1:] for name in vars(base)}
     covered = [name for name in _public(holder) if name in inherited and name not in before]  # a class's own, over its base's
     for name in wrong:
@@ -102,6 +104,12 @@ def _put_back(holder: Any, before: dict[str, Any]) -> list[str]:
     for name in covered:
         delattr(holder, name)
     return wrong + covered
+
+
+def _by_torch(now: Any, before: Any) -> bool:
+    """Whether torch itself wrapped a function of its own, as it does with `torch.manual_seed` when vmap is first used."""
+    inside = os.path.dirname(torch.__file__)
+    return inspect.isfunction(now) and inspect.unwrap(now) is before and now.__code__.co_filename.startswith(inside)
 
 
 @contextlib.contextmanager

@@ -52,7 +52,7 @@ def size(x: Tensor, x_adv: Tensor) -> Tensor:
 
 
 EXERCISES = (
-    Exercise("largest_change", largest_change, changes, difficulty=1, minutes=4, battery=PICTURES, hints=(
+    Exercise("largest_change", largest_change, changes, difficulty=1, minutes=3, battery=PICTURES, hints=(
         "The change is x_adv - x. A pixel that gets darker has changed, too: which function forgets the sign?",
         "Each picture has three axes, [C, H, W]; `.flatten(1)` makes them one and leaves the pictures apart.",
         "`t.amax(1)` is the largest number of each row of t.",
@@ -71,7 +71,7 @@ EXERCISES = (
         (lambda x, a: size(x, a).amin(1), "this is the smallest change; take the largest."),
         (lambda x, a: size(x, a).amax(1, keepdim=True), "one axis too many, [3, 1]; one number for each picture is expected, [3]."),
     )),
-    Exercise("own_score", own_score, some_scores, difficulty=1, minutes=4, battery=PICTURES, hints=(
+    Exercise("own_score", own_score, some_scores, difficulty=1, minutes=3, battery=PICTURES, hints=(
         "In row i you need column y[i]: another column in each row.",
         "`scores.gather(1, index)` picks along axis 1; `index` needs two axes like `scores`: y[:, None] is [N, 1].",
         "The result of gather is [N, 1]; `[:, 0]` or `.squeeze(1)` takes the last axis away.",
@@ -88,7 +88,7 @@ EXERCISES = (
         (lambda s, y: s[y.clamp(max=len(s) - 1), torch.arange(len(y)).clamp(max=s.shape[1] - 1)],
          "rows and columns are swapped: picture i is row i, its class y[i] the column."),
     )),
-    Exercise("picture_gradient", picture_gradient, some_pictures, difficulty=2, minutes=10, battery=PICTURES, hints=(
+    Exercise("picture_gradient", picture_gradient, some_pictures, difficulty=2, minutes=7, battery=PICTURES, hints=(
         "The picture is what changes, so the picture asks for the gradient: x = x.clone().requires_grad_(), before model(x).",
         "F.cross_entropy(model(x), y, reduction=\"sum\") adds the losses up; a mean would divide each picture's gradient by N.",
         "(gradient,) = torch.autograd.grad(loss, x) unpacks the tuple; the gradient has the shape of x.",
