@@ -1,6 +1,6 @@
 """Mutation testing itself: right answers are found, holes of a toy checker are seen, explanations are kept honest.
 
-The operators have tests/test_mutation_operators.py; the mutants of the chapters are tested in tests/right (tests/conftest.py).
+The operators have tests/test_mutation_operators.py; the mutants of the chapters are tested in tests/right (tests/mutation/collect.py).
 """
 
 from __future__ import annotations
