@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from . import runtime
@@ -34,6 +35,29 @@ def norms(x: Tensor, x_adv: Tensor) -> Norms:
     changed_pixels = (change.abs().amax(1) > 0).flatten(1).sum(1)
     l2 = flat.norm(2, dim=1)
     return Norms(changed_pixels, flat.abs().sum(1), l2, flat.abs().amax(1), l2 / flat.shape[1] ** 0.5)
+
+
+def ssim(x: Tensor, x_adv: Tensor) -> Tensor:
+    """Structural similarity (Wang 2004) of two batches `[N, C, H, W]` in [0, 1]: `[N]`; 1 for the same picture, lower for others.
+
+    Means, variances and the covariance are taken in a Gaussian window (deviation 1.5, 11 pixels wide) around every pixel
+    where it fits; the index is averaged over places and colours. As scikit-image computes it, for a batch, on its device.
+    """
+    if x.shape != x_adv.shape or x.dim() != 4 or min(x.shape[2:]) < 11:
+        raise ValueError(f"the pictures have shapes {list(x.shape)} and {list(x_adv.shape)}; the same [N, C, H, W] is expected, "
+                         "with H and W at least 11.")  # fmt: skip
+    bell = torch.exp(-((torch.arange(11, device=x.device) - 5.0) ** 2) / (2 * 1.5**2))
+    window = (torch.outer(bell, bell) / bell.sum() ** 2).double()[None, None]
+
+    def local(values: Tensor) -> Tensor:
+        return F.conv2d(values.flatten(0, 1)[:, None], window).reshape(*values.shape[:2], -1)
+
+    a, b = x.detach().double(), x_adv.detach().double()  # single precision would lose small variances
+    mean_a, mean_b = local(a), local(b)
+    both = local(a * b) - mean_a * mean_b
+    spread = local(a * a) - mean_a**2 + local(b * b) - mean_b**2
+    index = (2 * mean_a * mean_b + 0.01**2) * (2 * both + 0.03**2) / ((mean_a**2 + mean_b**2 + 0.01**2) * (spread + 0.03**2))
+    return index.mean((1, 2)).to(x.dtype)
 
 
 def quantize(x: Tensor) -> Tensor:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from scipy import stats
+from skimage.metrics import structural_similarity
 from torch import Tensor, nn
 
 from course_utils import measure
@@ -188,3 +189,25 @@ def test_rank_correlation_of_the_same_order_the_opposite_and_none() -> None:
 def test_rank_correlation_refuses_maps_that_do_not_match() -> None:
     with pytest.raises(ValueError, match=r"the maps have shapes \[2, 3, 3\] and \[2, 4, 4\]; the same shape"):
         measure.rank_correlation(torch.zeros(2, 3, 3), torch.zeros(2, 4, 4))
+
+
+# ---------------------------------------------------------------- how alike two pictures look
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_ssim_against_scikit_image(channels: int) -> None:
+    x = torch.rand(4, channels, 17, 23, generator=generator(0))
+    x[1] = 0.5  # flat: no variance
+    changes = (0.0, 0.02, 0.2, 0.9)
+    x_adv = torch.stack([(a + e * torch.randn(a.shape, generator=generator(1))).clamp(0, 1) for a, e in zip(x, changes)])
+    options = {"channel_axis": 0, "data_range": 1, "gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False}
+    want = [structural_similarity(a.double().numpy(), b.double().numpy(), **options) for a, b in zip(x, x_adv)]
+    found = measure.ssim(x, x_adv)
+    assert found.shape == (4,) and found.dtype == x.dtype and np.allclose(found, want, atol=1e-5)
+    assert found[0] == 1 and found[3] < 0.5
+
+
+def test_ssim_refuses_pictures_that_do_not_match_or_are_too_small() -> None:
+    for one, other in (((2, 1, 12, 12), (1, 1, 12, 12)), ((2, 1, 10, 12), (2, 1, 10, 12)), ((12, 12), (12, 12))):
+        with pytest.raises(ValueError, match="H and W at least 11"):
+            measure.ssim(torch.zeros(one), torch.zeros(other))

@@ -93,6 +93,7 @@ def of_a_step(step: int) -> tuple[tuple[Callable, str], ...]:
         (wrong(lambda g, x, eps: x + (step * eps * g.sign()).clamp(0, 1)), "the step is clipped; clip the sum, (x + ...).clamp(0, 1)."),
         (wrong(lambda g, x, eps: step * eps * g.sign()), "this is the change alone; add it to x."),
         (wrong(lambda g, x, eps: (x + step * eps * g).clamp(0, 1)), "the gradient's value is used; take its sign."),
+        (wrong(lambda g, x, eps: (x + step * eps * g / len(x)).clamp(0, 1)), "the gradient's value is used; take its sign."),
         (wrong(lambda g, x, eps: (x + step * eps * g / g.abs().flatten(1).amax(1)[:, None, None, None]).clamp(0, 1)),
          "the gradient's value is used, scaled; take its sign."),
         *of_the_loss(moved),

@@ -1,4 +1,4 @@
-"""The exercises of chapter 09: the linear step, FGSM, its targeted form, the noise beside it, an honest success rate."""
+"""The exercises of chapter 09: the linear step, FGSM and its targeted form, an honest success rate, the noise beside it."""
 
 from __future__ import annotations
 
@@ -87,22 +87,17 @@ EXERCISES = (
     )),
     Exercise("fgsm", fgsm, attack_cases("y"), difficulty=2, minutes=15, battery=ATTACK, what="the batch of attacked pictures",
              rules=(expect_inside, expect_budget), hints=(
-        "The input is what changes, so the input needs the gradient: x = x.clone().requires_grad_().",
-        "The loss is F.cross_entropy(model(x), y); torch.autograd.grad(loss, x) gives a tuple of one gradient.",
-        "Add eps times the gradient's sign, clip to [0, 1], and detach the result.",
+        "The gradient of the loss plays the part of w. It must be the gradient for the picture, not for the weights.",
+        "Ask a copy of x for gradients, x = x.clone().requires_grad_(), compute F.cross_entropy(model(x), y), and give both to "
+        "torch.autograd.grad(loss, x), which gives a tuple of one gradient.",
+        "Then linear_step, with (gradient,) in the place of w: (x + eps * gradient.sign()), .clamp(0, 1), .detach().",
     ), mistakes=(
         (targeted_fgsm, "the step goes down the loss; to fool, add the sign of the gradient."),
         *slips.of_a_step(1),
     )),
-    Exercise("noise_of_size", noise_of_size, noise.cases, difficulty=1, minutes=5, battery=PICTURES, agree=noise.agree,
-             also=noise.fair, hints=(
-        "FGSM moves every pixel by exactly eps. So must the noise, or the comparison is not fair.",
-        "torch.randint(0, 2, x.shape, generator=generator) tosses a coin, 0 or 1, for each value.",
-        "2 * coins - 1 is -1 or 1. Add eps times that, then clip to [0, 1].",
-    )),
     Exercise("honest_success", honest_success, predictions, difficulty=1, minutes=5, hints=(
-        "A picture that the model had wrong before cannot be a success of the attack.",
-        "Make the mask right = before == y, and use it on after and on y.",
+        "Which pictures can the attack take credit for at all? Leave the others out, above and below the fraction line.",
+        "A comparison gives a mask, right = before == y; a mask picks entries: after[right], y[right].",
         "The mean of a mask of floats is the share of True: (a != b).float().mean().item().",
     ), what="the success rate", mistakes=(
         (lambda b, a, y: share(a != y), "you count pictures that the model had wrong before the attack; look at the others only."),
@@ -115,10 +110,16 @@ EXERCISES = (
         (lambda b, a, y: share(b == y) - share(a == y),
          "this is the loss of accuracy; pictures that became right by chance are counted against the attack. Look at those that were right before."),
     )),
+    Exercise("noise_of_size", noise_of_size, noise.cases, difficulty=1, minutes=5, battery=PICTURES, agree=noise.agree,
+             also=noise.fair, hints=(
+        "FGSM moves every pixel by exactly eps. So must the noise, or the comparison is not fair.",
+        "torch.randint(0, 2, x.shape, generator=generator) tosses a coin, 0 or 1, for each value.",
+        "2 * coins - 1 is -1 or 1. Add eps times that, then clip to [0, 1].",
+    )),
     Exercise("targeted_fgsm", targeted_fgsm, attack_cases("target"), difficulty=1, minutes=5, battery=ATTACK,
              what="the batch of attacked pictures", rules=(expect_inside, expect_budget), hints=(
-        "Now the loss of the target class shall fall. Which sign does the step need?",
-        "Two things change in your fgsm: the label in the loss, and plus becomes minus.",
+        "A class is answered when its loss is small. Do you go up or down the loss, and of which class?",
+        "Your fgsm does it with the target as the label in the loss and a minus before the step.",
         "x - eps * gradient.sign(), where the gradient is that of F.cross_entropy(model(x), target); clip and detach as before.",
     ), mistakes=(
         (fgsm, "the step leads away from the target: it raises the target's loss. Subtract."),

@@ -6,4 +6,5 @@ As with the exercises (`course_utils.checks`), a file is imported when one of it
 # Tasks file -> the names of its open tasks.
 CHAPTERS: dict[str, tuple[str, ...]] = {
     "ch00_start_here": ("few_pixels",),
+    "ch09_fgsm": ("beat_fgsm",),
 }
