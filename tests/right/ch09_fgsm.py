@@ -11,12 +11,11 @@ def linear_step_where(x, w, eps):
 
 
 def linear_step_loop(x, w, eps):
-    moved = [a + eps if b > 0 else a - eps if b < 0 else a for a, b in zip(x, w)]
-    return torch.stack(moved)
+    return torch.stack([a + eps if b > 0 else a - eps for a, b in zip(x, w)])
 
 
 def linear_step_in_numpy(x, w, eps):
-    return torch.from_numpy(x.cpu().numpy() + np.sign(w.cpu().numpy()) * np.asarray(eps, dtype=x.cpu().numpy().dtype)).to(x.device)
+    return torch.from_numpy(x.cpu().numpy() + eps * np.sign(w.cpu().numpy())).to(x.device)
 
 
 def linear_step_by_the_gradient_of_the_score(x, w, eps):
@@ -28,22 +27,21 @@ def linear_step_by_the_gradient_of_the_score(x, w, eps):
 def fgsm_one_by_one(model, x, y, eps):
     out = []
     for i in range(len(x)):
-        z = x[i : i + 1].detach().clone().requires_grad_()
+        z = x[i : i + 1].clone().requires_grad_()
         F.cross_entropy(model(z), y[i : i + 1]).backward(inputs=[z])
         out.append(torch.clamp(z + eps * z.grad.sign(), 0, 1).detach())
     return torch.cat(out)
 
 
 def fgsm_by_vmap(model, x, y, eps):
-    slope = torch.func.vmap(torch.func.grad(lambda a, b: F.cross_entropy(model(a[None]), b[None])))(x.detach(), y)
-    return (x.detach() + eps * slope.sign()).clip(0, 1).detach()  # the model's weights ask for gradients, too
+    slope = torch.func.vmap(torch.func.grad(lambda a, b: F.cross_entropy(model(a[None]), b[None])))(x, y)
+    return (x + eps * slope.sign()).clip(0, 1).detach()  # the model's weights ask for gradients, too
 
 
 def fgsm_with_a_change_of_zero(model, x, y, eps):
     change = torch.zeros_like(x, requires_grad=True)
-    (slope,) = torch.autograd.grad(F.nll_loss(F.log_softmax(model(x + change), 1), y, reduction="sum"), change)
-    with torch.no_grad():
-        return torch.where(slope == 0, x, torch.where(slope > 0, x + eps, x - eps)).clamp(0, 1)
+    (slope,) = torch.autograd.grad(F.nll_loss(F.log_softmax(model(x + change), 1), y), change)
+    return torch.where(slope == 0, x, torch.where(slope > 0, x + eps, x - eps)).clamp(0, 1).detach()
 
 
 def fgsm_written_out(model, x, y, eps):
@@ -73,7 +71,7 @@ def honest_in_numpy(before, after, y):
 
 
 def noise_from_normal(x, eps, generator):
-    return (x + eps * torch.randn(x.shape, generator=generator).sign().to(x)).clamp(0, 1)
+    return (x + eps * torch.randn(x.shape, generator=generator).sign().to(x.device)).clamp(0, 1)
 
 
 def noise_of_coins(x, eps, generator):
@@ -87,12 +85,11 @@ def noise_where(x, eps, generator):
 
 
 def noise_bernoulli(x, eps, generator):
-    coins = torch.full(x.shape, 0.5).bernoulli(generator=generator).to(x)
+    coins = torch.full(x.shape, 0.5).bernoulli(generator=generator).to(x.device)
     return torch.clip(x - eps + 2 * eps * coins, 0, 1)
 
 
 def targeted_by_log_probability(model, x, target, eps):
-    x = x.detach()
     gradient = torch.func.grad(lambda z: model(z).log_softmax(1).gather(1, target[:, None]).sum())(x)
     return (x + eps * gradient.sign()).clamp(0, 1).detach()
 
@@ -104,10 +101,10 @@ def targeted_written_out(model, x, target, eps):
 
 
 def targeted_by_logsumexp(model, x, target, eps):
-    z = x.detach().clone().requires_grad_()
+    z = x.clone().requires_grad_()
     scores = model(z)
     (scores.logsumexp(1) - torch.einsum("nk,nk->n", scores, F.one_hot(target, scores.shape[1]).to(scores))).sum().backward(inputs=[z])
-    return torch.clamp(z.detach() - eps * torch.sign(z.grad), 0, 1)
+    return torch.clamp(z - eps * torch.sign(z.grad), 0, 1).detach()
 
 
 RIGHT = {
