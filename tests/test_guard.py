@@ -128,6 +128,29 @@ def test_a_time_limit_ends_it_in_another_thread(run) -> None:
     assert ended == [True]
 
 
+@pytest.mark.parametrize("main", [True, False])
+def test_a_module_is_loaded_to_its_end(main: bool, tmp_path, monkeypatch) -> None:
+    """Else it would stay half loaded for the rest of the session; after it the limit holds."""
+    (tmp_path / "slow_module.py").write_text("import time\nfor _ in range(8):\n    time.sleep(0.1)\nend = True\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "slow_module", raising=False)
+    ended = []
+
+    def work() -> None:
+        try:
+            with time_limit(0.2):
+                import slow_module
+
+                ended.append(slow_module.end)
+                forever()
+        except TimeUp:
+            ended.append("up")
+
+    thread = threading.Thread(target=work, daemon=True)
+    work() if main else (thread.start(), thread.join(20))
+    assert ended == [True, "up"]
+
+
 def test_the_time_limit_leaves_other_alarms_alone() -> None:
     rang = []
     own = signal.signal(signal.SIGALRM, lambda *_: rang.append(True))

@@ -14,8 +14,10 @@ import inspect
 import os
 import random
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
+from types import FrameType
 from typing import Any, NamedTuple
 
 import numpy
@@ -156,13 +158,22 @@ def time_limit(seconds: float) -> Iterator[None]:
         yield
 
 
+def _importing(frame: FrameType | None) -> bool:
+    """Whether a module is being loaded just now: one that is interrupted would stay half loaded. torch.func loads for seconds."""
+    while frame is not None:
+        if frame.f_code.co_filename.startswith("<frozen importlib"):
+            return True
+        frame = frame.f_back
+    return False
+
+
 @contextlib.contextmanager
 def _by_alarm(seconds: float) -> Iterator[None]:
     """The operating system interrupts the main thread, also in the middle of a wait."""
     over = False
 
-    def ring(*_: object) -> None:
-        if not over:
+    def ring(_: int, frame: FrameType | None) -> None:
+        if not over and not _importing(frame):
             raise TimeUp(seconds)
 
     handler, (left, again) = signal.signal(signal.SIGALRM, ring), signal.getitimer(signal.ITIMER_REAL)
@@ -185,7 +196,7 @@ def _by_watcher(seconds: float) -> Iterator[None]:
         while not done.wait(wait):
             wait = max(0.1, seconds / 10)
             with lock:
-                if not done.is_set():
+                if not done.is_set() and not _importing(sys._current_frames().get(thread.value)):
                     ctypes.pythonapi.PyThreadState_SetAsyncExc(thread, ctypes.py_object(TimeUp))
 
     watcher = threading.Thread(target=watch, daemon=True)

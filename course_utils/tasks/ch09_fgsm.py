@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn.modules.module import register_module_forward_hook
 
 from .. import attacks, data, measure, models, runtime
-from ..checking import OpenTask, call, expect, expect_budget, expect_inside, returned
+from ..checking import OpenTask, call, counting, expect, expect_budget, expect_inside, returned
 
 EPS, GRADIENTS, PICTURES, SEED = 0.12, 5, 300, 5  # FGSM fools about half at this eps; the chapter shows the pictures of seed 0
 
@@ -38,83 +38,12 @@ def attacked(attack: Callable, net: nn.Module, x: Tensor, y: Tensor, eps: float)
     with counting() as count:
         got = call(attack, model=net, x=x, y=y, eps=eps)
     returned(got, x, "the batch of attacked pictures")
-    expect(not got.requires_grad, "the result still carries the graph; finish with .detach().")
     expect_inside(got)
     expect_budget(got, {"x": x, "eps": eps})
     used = count.rows / len(x)
     expect(used <= GRADIENTS, f"{used:.3g} gradients were taken for each picture; {GRADIENTS} are allowed. "
            "Each backward pass counts, once for each picture in it.")  # fmt: skip
     return got
-
-
-# ---------------------------------------------------------------- counting gradients
-
-
-class Tally:
-    """How many pictures' gradients were computed so far."""
-
-    rows = 0
-
-
-@contextlib.contextmanager
-def counting() -> Iterator[Tally]:
-    """Count the gradients that are taken inside, once for each picture in a backward pass.
-
-    Whatever network of the task's kind is used, also a copy or one that was loaded elsewhere: the counter sits behind every
-    linear layer with ten outputs, a LeNet's last one.
-    """
-    tally = Tally()
-
-    def tap(layer: nn.Module, _: object, scores: Tensor) -> Tensor | None:
-        last = isinstance(layer, nn.Linear) and layer.out_features == 10
-        return Tap.apply(scores, tally) if last else None
-
-    handle = register_module_forward_hook(tap)
-    try:
-        yield tally
-    finally:
-        handle.remove()
-
-
-class Count(torch.autograd.Function):
-    """Passes a gradient on, and notes how many rows it has. Under `torch.func.vmap` it sees the batch as it really is."""
-
-    @staticmethod
-    def forward(gradient: Tensor, tally: Tally) -> Tensor:
-        tally.rows += gradient.numel() // gradient.shape[-1]
-        return gradient.clone()
-
-    @staticmethod
-    def setup_context(ctx, inputs, output) -> None:
-        ctx.tally = inputs[1]
-
-    @staticmethod
-    def backward(ctx, again: Tensor):
-        return Count.apply(again, ctx.tally), None
-
-    @staticmethod
-    def vmap(info, in_dims, gradient: Tensor, tally: Tally):
-        return Count.apply(gradient.movedim(in_dims[0], 0), tally), 0
-
-
-class Tap(torch.autograd.Function):
-    """Passes scores on; what comes back through it is counted."""
-
-    @staticmethod
-    def forward(scores: Tensor, tally: Tally) -> Tensor:
-        return scores.clone()
-
-    @staticmethod
-    def setup_context(ctx, inputs, output) -> None:
-        ctx.tally = inputs[1]
-
-    @staticmethod
-    def backward(ctx, gradient: Tensor):
-        return Count.apply(gradient, ctx.tally), None
-
-    @staticmethod
-    def vmap(info, in_dims, scores: Tensor, tally: Tally):
-        return Tap.apply(scores.movedim(in_dims[0], 0), tally), 0
 
 
 TASKS = (
