@@ -55,11 +55,12 @@ def strided(case: Case) -> Iterable[Case]:
 
 
 def narrow(case: Case) -> Iterable[Case]:
-    """Pictures that are neither quite black nor quite white anywhere."""
+    """Pictures that are neither quite black nor quite white anywhere. A mask, which is 0 or 1 everywhere, stays one."""
 
     def squeezed(value: Tensor | nn.Module) -> Tensor | nn.Module:
         picture = isinstance(value, Tensor) and value.dim() == 4 and value.is_floating_point()
-        return 0.2 + 0.5 * value if picture and 0 <= value.min() and value.max() <= 1 else value
+        picture = picture and 0 <= value.min() and value.max() <= 1 and bool(((value != 0) & (value != 1)).any())
+        return 0.2 + 0.5 * value if picture else value
 
     yield each(case, squeezed)
 

@@ -4,4 +4,6 @@ As with the exercises (`course_utils.checks`), a file is imported when one of it
 """
 
 # Tasks file -> the names of its open tasks.
-CHAPTERS: dict[str, tuple[str, ...]] = {}
+CHAPTERS: dict[str, tuple[str, ...]] = {
+    "ch04_saliency_occlusion": ("better_map",),
+}
