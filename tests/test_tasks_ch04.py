@@ -43,11 +43,13 @@ def test_work_is_counted_in_forward_passes() -> None:
     model, x, y = task.unseen()
     assert task.passes(lambda: model(x), model, x)[1] == pytest.approx(1)
     assert task.passes(lambda: visualize.score_gradient(model, x, y), model, x)[1] == pytest.approx(2, abs=0.05)
+    leaf = x.clone().requires_grad_()  # as a student writes it
+    assert task.passes(lambda: torch.autograd.grad(model(leaf).sum(), leaf)[0], model, x)[1] == pytest.approx(3, abs=1.01)
     assert task.passes(lambda: task.occlusion(model, x, y), model, x)[1] == pytest.approx(65, abs=0.5)
 
 
 def finer(model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
-    return visualize.heat_map(visualize.occlusion(model, x, y, window=8, stride=4), 48, 8, 4)
+    return visualize.heat_map(visualize.occlusion(model, x, y, window=8, stride=4, local=False), 48, 8, 4)
 
 
 def many_gradients(model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
