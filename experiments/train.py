@@ -38,6 +38,8 @@ class Plan(NamedTuple):
     near: int = 0  # epochs on near views of the signs, before those on whole scenes
     calibrated: bool = False  # scores scaled so that the network is as sure as it is right, on other training pictures
     tests: int | None = None  # None: as many as `data.load` gives by itself
+    seed: int = 0  # of the start, of the order, and of drawn training pictures
+    mixed: bool = True  # with batch norm, compute in bfloat16: faster on processors that are made for it
     note: str = ""
 
 
@@ -56,6 +58,15 @@ PLANS = {
     "lenet-mnist-fgsm": Plan("digits", "mnist", 3, loss=half_fgsm, note="adversarial training: FGSM, eps 0.25"),
     "signnet-signs": Plan("signs", "drawn", 12, pictures=16_000, norm=True, augment=training.jitter(light=0.2)),
     "signnet-gtsrb": Plan("signs", "gtsrb", 24, norm=True, augment=training.jitter(light=0.5), smoothing=0.05),
+    # Chapter 04's control: trained on their own, from another start, half as wide.
+    "signnet-signs-twin": Plan(
+        "signs", "drawn", 6, pictures=6_000, norm=True, augment=training.jitter(light=0.2), seed=1, mixed=False,
+        note="half as wide; other training pictures than signnet-signs",
+    ),
+    "signnet-gtsrb-twin": Plan(
+        "signs", "gtsrb", 4, batch_size=64, norm=True, augment=training.jitter(light=0.3), seed=1, mixed=False,
+        note="half as wide; the training pictures of signnet-gtsrb in another order",
+    ),
     "scenenet-scenes": Plan(
         "photos", "drawn", 4, lr=0.06, pictures=3_500, norm=True, augment=training.shift_and_flip(6, flip=False), batch_size=64,
         near=10, calibrated=True, tests=1000, note="10 epochs on near views of the signs, then 4 on whole scenes",
@@ -102,7 +113,7 @@ class TrainingSet(NamedTuple):
 def training_set(plan: Plan) -> TrainingSet:
     """The pictures that a plan trains on. Scenes come a thousand at a time, a seed each: as floats they would fill the memory."""
     if plan.world != "photos":
-        pictures = data.load(plan.world, "train", plan.pictures, source=plan.source)
+        pictures = data.load(plan.world, "train", plan.pictures, source=plan.source, seed=plan.seed)
         return TrainingSet(pictures.x, pictures.y, pictures.boxes, pictures.source)
     count, parts = plan.pictures or data.WORLDS["photos"].train, []
     for seed, start in enumerate(range(0, count, 1000)):
@@ -119,9 +130,10 @@ def near_views(x: Tensor, boxes: Tensor, side: int, chance: torch.Generator) -> 
     return torch.stack([picture[:, b : b + side, a : a + side] for picture, a, b in zip(x, left.tolist(), top.tolist())])
 
 
-def run(name: str, seed: int = 0) -> None:
+def run(name: str) -> None:
     """Train, measure, save and record one checkpoint."""
     plan, start = PLANS[runtime.pick("checkpoint", name, PLANS)], time.time()
+    seed, mixed = plan.seed, plan.norm and plan.mixed
     runtime.seed_everything(seed)
     train_set = training_set(plan)
     test_set = data.load(plan.world, "test", plan.tests, source=plan.source)
@@ -142,12 +154,12 @@ def run(name: str, seed: int = 0) -> None:
         near = torch.cat([near_views(x, train_set.boxes[:, 0], NEAR, views) for _ in range(2)])  # two views of each scene
         training.train(
             net, near, train_set.y.repeat(2), epochs=plan.near, lr=plan.lr, batch_size=plan.batch_size, weight_decay=plan.weight_decay,
-            augment=plan.augment, seed=seed, mixed=plan.norm, label=f"{name}, near views",
+            augment=plan.augment, seed=seed, mixed=mixed, label=f"{name}, near views",
         )  # fmt: skip
         print(f"{name} {time.time() - start:5.0f} s  near views", flush=True)
     training.train(
         net, x, train_set.y, epochs=plan.epochs, lr=plan.lr, batch_size=plan.batch_size, weight_decay=plan.weight_decay,
-        optimizer=plan.optimizer, augment=plan.augment, loss=plan.loss or smoothed, seed=seed, mixed=plan.norm, evaluate=watch, label=name,
+        optimizer=plan.optimizer, augment=plan.augment, loss=plan.loss or smoothed, seed=seed, mixed=mixed, evaluate=watch, label=name,
     )  # fmt: skip
     if plan.norm:
         training.fold_batch_norm(net.cpu(), plain.cpu())

@@ -359,3 +359,46 @@ def test_deletion_accepts_any_of_equal_pixels() -> None:
     deletion.agree(last, first, case)
     with pytest.raises(Mistake, match="other pixels than the hottest"):
         deletion.agree(deleted(False).flip(3), first, case | {"x": case["x"].flip(3)})
+
+
+def test_deletion_takes_a_fill_that_was_rounded_to_float32() -> None:
+    case = next(deletion.cases())
+    double = case | {"x": case["x"].double(), "heat": case["heat"].double()}
+    rank = double["heat"].flatten(1).argsort(1, descending=True).argsort(1).reshape(double["heat"].shape)
+    for fill in (double["fill"], torch.tensor(double["fill"], dtype=torch.float32).item()):
+        got = double["x"].masked_fill((rank < 9)[:, None], fill)
+        deletion.agree(got, got, double)
+    with pytest.raises(Mistake, match="pixels that stay were changed"):
+        deletion.agree(got.masked_fill((rank == 20)[:, None], 0.3), got, double)
+
+
+def test_a_mask_stays_a_mask_in_pictures_without_black_and_white() -> None:
+    x, mask = torch.rand(2, 1, 3, 3, generator=runtime.generator(0)), torch.eye(3).expand(2, 1, 3, 3)
+    (case,) = battery.NARROW.vary({"x": x, "inside": mask})
+    assert torch.equal(case["inside"], mask) and 0.2 <= case["x"].min() and case["x"].max() <= 0.7
+
+
+def test_what_is_left_over_is_not_taken_for_chance() -> None:
+    calls = []
+
+    def counted(x):
+        calls.append(0)
+        return 2 * x + len(calls)
+
+    task = Exercise("double", lambda x: 2 * x, lambda: [{"x": torch.ones(2)}], hints=())
+    assert "left over" in objection(task, counted)
+    assert "nothing is random" in objection(task, lambda x: 2 * x + torch.rand(2))
+
+
+def test_small_slopes_beside_large_ones_may_carry_their_rounding() -> None:
+    net = torch.nn.Linear(2, 1)
+    with torch.no_grad():
+        net.weight.fill_(1.0)
+        net.bias.fill_(1.0)
+
+    def loss(extra: float) -> torch.Tensor:
+        return 1e4 * net.weight.square().sum() + extra * net.bias.sum()
+
+    expect_trains(loss(0.01), loss(0.0), net, "cut off")
+    with pytest.raises(Mistake, match="cut off"):
+        expect_trains(loss(1.0), loss(0.0), net, "cut off")

@@ -39,6 +39,8 @@ def examine(task: Exercise, answer: Callable) -> None:
         task.also(answer)
 
 
+NO_WAY = ("the loss has no gradient for the weights, so it cannot train (.detach() and .item() cut it off, and "
+          "torch.autograd.grad needs create_graph=True).")
 CUT_OFF = ("its gradient for the weights is another one: a part of the loss is cut off from them "
            "(.detach() and .item() cut, and torch.autograd.grad needs create_graph=True).")
 LEFT_OVER = "the same call gives another result later: something of an earlier call is left over (a stale gradient, a global?)."
@@ -114,7 +116,7 @@ def agree_loss(task: Exercise, got: Any, want: Tensor, case: Case) -> None:
     expect(one, "one number for the batch is expected, as a tensor without dimensions (no .item()).")
     expect(got.dtype == want.dtype, f"the loss is {got.dtype}; {want.dtype} is expected, as in the input.")
     expect_close(got, want, task.what, tol=task.tol)
-    expect(got.requires_grad, "the loss has no gradient for the weights, so it cannot train.")
+    expect(got.requires_grad, NO_WAY)
     model = next(value for value in case.values() if isinstance(value, nn.Module))
     expect_trains(got, want, model, CUT_OFF)
 
@@ -135,11 +137,13 @@ def named(task: Exercise, answer: Callable, trial: Trial, first: Trial | None) -
             without = task.reference(*fresh(trial.case | {name: usual}).values())
             if gives(trial, without):
                 return f"with {name} = {value} the result is the one for {name} = {usual}; use the argument `{name}`."
+    again = call(answer, **fresh(trial.case))
+    if not same(again, trial.got):  # with the same random numbers
+        return LEFT_OVER
+    if "generator" not in trial.case and not same(again, call(answer, seed=SEED + 1, **fresh(trial.case))):
+        return RANDOM
     if first and not same(call(answer, **fresh(first.case)), first.got):
         return LEFT_OVER
-    if "generator" not in trial.case:
-        if not same(call(answer, **fresh(trial.case)), call(answer, seed=SEED + 1, **fresh(trial.case))):
-            return RANDOM
     return ""
 
 

@@ -78,8 +78,10 @@ def expect_trains(loss: Tensor, like: Tensor, model: nn.Module, why: str) -> Non
         slopes = torch.autograd.grad(loss, weights, allow_unused=True)
     except RuntimeError as error:  # no way to the weights, or an earlier torch.autograd.grad has freed the graph
         raise Mistake(f"the value is right but it cannot train: {why}") from error
-    for slope, want in zip(slopes, torch.autograd.grad(like, weights)):
-        reaches = slope is not None and torch.allclose(slope, want, rtol=1e-3, atol=1e-4)
+    wanted = torch.autograd.grad(like, weights)
+    near = 1e-4 + 1e-5 * max(float(want.abs().max()) for want in wanted)  # small slopes carry the rounding of large ones
+    for slope, want in zip(slopes, wanted):
+        reaches = slope is not None and torch.allclose(slope, want, rtol=1e-3, atol=near)
         expect(reaches, f"the value is right but {why}")
 
 

@@ -46,7 +46,7 @@ def integrated_gradients(model: nn.Module, x: Tensor, y: Tensor, steps: int) -> 
 def delete_top(x: Tensor, heat: Tensor, share: float, fill: float) -> Tensor:
     """Replace the given share of each picture's pixels by `fill`, those with the highest heat first."""
     rank = heat.flatten(1).argsort(1, descending=True).argsort(1).reshape(heat.shape)
-    return x.where(rank[:, None] >= round(share * heat[0].numel()), torch.tensor(fill).to(x))
+    return x.where(rank[:, None] >= round(share * heat[0].numel()), torch.tensor(fill, dtype=x.dtype, device=x.device))
 
 
 def outside_penalty(
@@ -74,8 +74,8 @@ def pictures() -> Iterator[Case]:
 
 def squares() -> Iterator[Case]:
     model, x, _ = probe(3, 8, 6, 4, count=2)
-    best, worst = (int(pick(model(x[:1]))) for pick in (torch.argmax, torch.argmin))
-    yield {"model": model, "x": x[:1], "y": worst, "window": 4, "stride": 2, "fill": 0.5}
+    best, third = model(x[:1])[0].argsort(descending=True)[[0, 2]].tolist()
+    yield {"model": model, "x": x[:1], "y": third, "window": 4, "stride": 2, "fill": 0.5}
     yield {"model": model, "x": x[:1], "y": best, "window": 3, "stride": 2, "fill": 0.2}  # does not end at the edge
     yield {"model": model, "x": x[1:], "y": best, "window": 2, "stride": 3, "fill": 0.8}
 
@@ -126,7 +126,7 @@ ENDS = "linspace(0, 1, ...) goes from end to end; take the middles of the pieces
 LEFT = "the places on the way are not the middles of its pieces: share = (k + 0.5) / steps for k = 0 .. steps - 1."
 
 EXERCISES = (
-    Exercise("score_gradient", score_gradient, pictures, difficulty=2, minutes=10, battery=PICTURES, what="the gradient", tol=1e-4, hints=(
+    Exercise("score_gradient", score_gradient, pictures, difficulty=1, minutes=5, battery=PICTURES, what="the gradient", tol=1e-4, hints=(
         "The pictures ask for the gradient: x = x.clone().requires_grad_(), before model(x).",
         "The score of class y in each picture is model(x).gather(1, y[:, None]), as in chapter 00.",
         "Add the scores of all pictures up and call torch.autograd.grad(total, x): each picture gets its own gradient.",
@@ -169,7 +169,7 @@ EXERCISES = (
         (lambda *a: occlusion_map(*a).clamp(min=0), "drops below 0 are lost; a square may raise the score, too."),
         (covered_for_good, "the squares pile up: the picture must be copied anew for each position, x.clone() inside the loops."),
     )),
-    Exercise("path_points", path_points, lambda: [{"x": case["x"], "steps": case["steps"]} for case in ways()], difficulty=1, minutes=5, battery=TENSORS, what="the pictures on the way", hints=(
+    Exercise("path_points", path_points, lambda: [{"x": case["x"], "steps": case["steps"]} for case in ways()], difficulty=1, minutes=5, battery=PICTURES, what="the pictures on the way", hints=(
         "On the way from black to x every picture is share * x, with a share from 0 to 1.",
         "The middles of `steps` equal pieces: share = (k + 0.5) / steps for k = 0 .. steps - 1.",
         "torch.stack([(k + 0.5) / steps * x for k in range(steps)]) puts the pictures along a new first axis.",
@@ -231,7 +231,7 @@ EXERCISES = (
         (lambda m, x, i: outside_penalty(m, x, i, lambda s: s), "the scores are differentiated; take log-probabilities, log_softmax."),
         (lambda m, x, i: outside_penalty(m, x, i, lambda s: s.log_softmax(1) / len(x)), "log-probabilities are averaged over the batch; add them up."),
     )),
-    Exercise("right_reasons", right_reasons, scans, difficulty=2, minutes=5, battery=PICTURES, tol=1e-4, what="the loss", hints=(
+    Exercise("right_reasons", right_reasons, scans, difficulty=1, minutes=5, battery=PICTURES, tol=1e-4, what="the loss", hints=(
         "It is a sum of two numbers: the usual loss, and your outside_penalty times the strength.",
         "The usual loss is F.cross_entropy(model(x), y).",
         "F.cross_entropy(model(x), y) + strength * outside_penalty(model, x, inside)",

@@ -39,6 +39,8 @@ NETWORKS: dict[str, Callable[[], nn.Module]] = {
     "ae400-mnist": AENet10,
     "signnet-signs": lambda: SignNet(_kinds("signs")),
     "signnet-gtsrb": SignNet,
+    "signnet-signs-twin": lambda: SignNet(_kinds("signs"), width=12),  # trained on its own: a control for chapter 04's maps
+    "signnet-gtsrb-twin": lambda: SignNet(width=12),
     "scenenet-scenes": lambda: SceneNet(_kinds("photos")),
     "allconv-signs": lambda: AllConv(_kinds("objects"), width=32),
     "allconv-cifar10": lambda: AllConv(width=48),  # half the paper's width: what two cores train
