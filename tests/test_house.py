@@ -106,6 +106,18 @@ def test_every_file_can_be_read_in_one_go(path: Path) -> None:
         assert lines <= 250, f"{path.name} has {lines} lines; split it by subject"
 
 
+def test_drawn_pictures_do_not_wait_for_torchvision() -> None:
+    """torchvision brings torch's compiler, two seconds of a chapter's start; who reads no real data does not need it."""
+    code = (
+        "import sys; from course_utils import answer, claim, setup; setup(data='drawn');"
+        "from course_utils import attacks, data, explore, layers, measure, models, runtime, show, training, visualize;"
+        "from course_utils.exercises import check; data.load('digits', 'test', 4); models.classifier('digits');"
+        "print('torchvision' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=PACKAGE.parent)
+    assert done.stdout.splitlines()[-1] == "False", done.stdout + done.stderr
+
+
 def test_the_package_itself_imports_nothing_heavy() -> None:
     """`import course_utils` and its `places` start at once; `setup` and `claim` are there all the same."""
     code = (

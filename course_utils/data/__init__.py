@@ -9,14 +9,13 @@ import functools
 import hashlib
 import os
 from pathlib import Path
+from types import ModuleType
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from ..runtime import check_count, data_profile, generator, pick
-from . import real
-from .sets import SETS
 from .worlds import WORLDS, Drawn, World
 
 __all__ = ["WORLDS", "Pictures", "fetch", "load"]
@@ -72,14 +71,14 @@ def load(
     if source == "drawn":
         return _drawn(row, split, n or getattr(row, split), seed, size or row.drawn_size)
     where = _find(row, source)
-    x, y, names = _decoded(where, real.state(where, split), row, split, n, size or row.real_size)
+    x, y, names = _decoded(where, _real().state(where, split), row, split, n, size or row.real_size)
     return Pictures(x.float() / 255, y.clone(), names, where if isinstance(where, str) else _title(where))
 
 
 def fetch(what: str) -> None:
     """Download the data set of a world ("digits"), or a data set by name ("svhn"), unless it is here and whole."""
-    pick("world or data set", what, (*WORLDS, *SETS))
-    real.fetch(_usual(WORLDS[what]) if what in WORLDS else what)
+    pick("world or data set", what, (*WORLDS, *_real().SETS))
+    _real().fetch(_usual(WORLDS[what]) if what in WORLDS else what)
 
 
 # ---------------------------------------------------------------- drawn
@@ -106,11 +105,18 @@ def _chunk(row: World, split: str, seed: int, size: int, i: int) -> Drawn:
 # ---------------------------------------------------------------- real
 
 
+def _real() -> ModuleType:
+    """The reader of real data sets. It brings torchvision, which takes seconds to load, so only who reads one loads it."""
+    from . import real
+
+    return real
+
+
 def _usual(row: World) -> str:
     """The name of a world's real data set."""
     if not row.sets:
         raise ValueError(f"the world {row.name!r} has no data set of its own; give the path of a folder or zip of pictures.")
-    return real.default(row.sets)
+    return _real().default(row.sets)
 
 
 def _find(row: World, source: str | Path) -> str | Path:
@@ -121,8 +127,8 @@ def _find(row: World, source: str | Path) -> str | Path:
         return _usual(row)
     path = Path(source).expanduser()
     there = os.path.exists(path)  # False also where one may not look
-    if source in SETS or (path.name == str(source) and not there):
-        return pick("source", str(source), ("drawn", "real", *SETS))
+    if source in _real().SETS or (path.name == str(source) and not there):
+        return pick("source", str(source), ("drawn", "real", *_real().SETS))
     if not there:
         raise ValueError(f"source {str(source)!r} does not exist; the path of a folder or zip of pictures is expected.")
     return path.resolve()
@@ -143,5 +149,5 @@ def _decoded(
     """
     how = (n, row.channels, size, round(size * row.margin))
     if isinstance(where, str):
-        return real.load(where, split, *how)
-    return real.load_folder(where, row.sets[0] if row.sets else None, split, *how)
+        return _real().load(where, split, *how)
+    return _real().load_folder(where, row.sets[0] if row.sets else None, split, *how)

@@ -10,7 +10,6 @@ from pickle import UnpicklingError
 
 import torch
 from torch import Tensor, nn
-from torchvision import models as vision
 
 from .. import runtime
 from ..data import WORLDS
@@ -119,6 +118,8 @@ def classifier(
 
 def imagenet_network(name: str = "squeezenet1_0") -> nn.Module:
     """A torchvision network with its ImageNet weights and its normalizer inside. The weights are fetched on first use."""
+    from torchvision import models as vision  # here, not above: torchvision takes seconds to load
+
     runtime.pick("network of torchvision", name, vision.list_models(module=vision))
     try:
         network = vision.get_model(name, weights="IMAGENET1K_V1")
