@@ -60,7 +60,8 @@ def train(
     where = runtime.model_device(model) or runtime.device()
     chance = runtime.generator(seed)
     rule = runtime.pick("optimizer", optimizer, ("sgd", "adam"))
-    layout = torch.channels_last if mixed else torch.contiguous_format  # the faster one for bfloat16 convolutions
+    own = layout_of(model)
+    layout = torch.channels_last if mixed else own  # the faster one for bfloat16 convolutions
     model.to(memory_format=layout)
     weights = [p for p in model.parameters() if p.requires_grad]
     step = (
@@ -92,9 +93,17 @@ def train(
         history.loss.append(total.item() / len(x))
         if evaluate is not None:
             history.score.append(evaluate(model))
-    model.eval().to(memory_format=torch.contiguous_format)
+    model.eval().to(memory_format=own)
     step.zero_grad(set_to_none=True)
     return history
+
+
+def layout_of(model: nn.Module) -> torch.memory_format:
+    """How the weights of the model's convolutions lie in memory: channels last where all of them do, else contiguous."""
+    tables = [p for p in model.parameters() if p.dim() == 4]
+    last = tables and all(p.is_contiguous(memory_format=torch.channels_last) for p in tables)
+    plain = all(p.is_contiguous() for p in tables)  # both are true of 1 x 1 filters and of a single channel
+    return torch.channels_last if last and not plain else torch.contiguous_format
 
 
 def right_reasons(model: nn.Module, x: Tensor, y: Tensor, inside: Tensor, strength: float) -> Tensor:

@@ -292,3 +292,16 @@ def test_scaled_scores_are_scaled_and_nothing_else(build) -> None:
     before = model(x)
     training.scale_scores(model, 3.0)
     assert torch.allclose(model(x), 3 * before, rtol=1e-5, atol=1e-6)
+
+
+def test_weights_keep_their_layout() -> None:
+    """LeNet's lie channels last, which a CPU computes faster; training and copies leave each network's layout as it is."""
+    x, y = torch.rand(4, 1, 28, 28, generator=generator(0)), torch.arange(4)
+    net, plain = LeNet(), LeNet().to(memory_format=torch.contiguous_format)
+    plain.load_state_dict(net.state_dict())
+    assert torch.allclose(net(x), plain(x), atol=1e-5)
+    for model, layout in ((net, torch.channels_last), (copy.deepcopy(net), torch.channels_last), (plain, torch.contiguous_format)):
+        assert training.layout_of(model) == layout
+        training.train(model, x, y, epochs=1)
+        assert training.layout_of(model) == layout
+    assert training.layout_of(DenseNet10()) == training.layout_of(tiny()) == torch.contiguous_format
