@@ -126,6 +126,11 @@ def test_a_time_limit_ends_it_in_another_thread(run) -> None:
     thread.start()
     thread.join(20)
     assert ended == [True]
+    sys.setprofile(lambda *_: None)  # a profiler works afterwards
+    try:
+        assert sum(map(abs, range(3))) == 3
+    finally:
+        sys.setprofile(None)
 
 
 @pytest.mark.parametrize("main", [True, False])
@@ -322,6 +327,10 @@ def flag_of_computed(x):
         (lambda x: x if x > 0 else -x, "an `if` needs one truth value"),
         (lambda x: x.gather(0, x), "an index must be of whole numbers"),
         (lambda x: x.sum(3), "fewer axes than you think"),
+        (lambda x: x[None].gather(1, torch.tensor([0])), "the index of gather needs as many axes"),
+        (lambda x: x[None].gather(1, torch.zeros(2, 1, dtype=torch.long)), "the index of gather does not fit"),
+        (lambda x: F.cross_entropy(torch.tensor([[0, 1]]), x[None]), "F.cross_entropy takes the scores first"),
+        (lambda x: torch.nn.Conv2d(3, 1, 1)(x.reshape(1, 1, 1, 2)), "is another network called than the one that is given"),
         (lambda x: x + torch.ones(3), "two shapes do not fit together"),
     ],
 )
