@@ -128,12 +128,13 @@ def _own_random_numbers(seed: int, changed: list[str]) -> Iterator[None]:
     tables = _tables()
     try:
         yield
-        fresh = "your function sets the seed of {} random numbers, for everyone; leave it, and draw from the generator that is given."
         if torch.initial_seed() != seed:
-            changed.append(fresh.format("torch's"))
+            changed.append("your function sets the seed of torch's random numbers, for everyone; leave it, and draw from the generator that is given.")
         for now, before, whose in zip(_tables(), tables, ("Python's", "NumPy's")):
             if now != before:
-                changed.append(fresh.format(whose))
+                changed.append(
+                    f"your function sets the seed of {whose} random numbers, or draws hundreds of them; draw from the generator that is given."
+                )
     finally:
         torch.set_rng_state(cpu)
         if cuda:

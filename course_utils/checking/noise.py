@@ -38,6 +38,7 @@ def fair(f: Callable) -> None:
 
     tosses = seeded(3)
     first, second = draw(0.5, tosses), draw(0.5, tosses)
+    expect(0 < (first > 0.5).float().mean() < 1, "every value moved the same way; toss a coin for each value: x.shape of them.")
     reseeded = "two calls one after the other gave the same noise: draw from `generator` as it is; do not set its seed, or copy it."
     expect(not torch.equal(first, second), reseeded)
     expect(not torch.equal(first, draw(0.5, seeded(4))), "another generator state gave the same result: draw from `generator`.")

@@ -40,11 +40,13 @@ def probable(model: nn.Module) -> nn.Module:
 
 
 COLUMNS = "scores[:, y] takes the columns y of every row, [N, N]; each picture's own score is scores.gather(1, y[:, None])."
-PREDICTED = "the model's own prediction is used instead of the classes y that are given."
+PREDICTED = "the model's own prediction is used instead of the classes that are given."
 LOSSES: tuple[tuple[Value, str], ...] = (
     (lambda s, y: total_loss(s.softmax(1), y), "softmax is applied before F.cross_entropy, which applies it itself; give it the scores."),
-    (lambda s, y: -own_score(s, y), "the score is differentiated instead of the loss; J is F.cross_entropy(model(x), y)."),
-    (lambda s, y: own_score(s, y), "the score is differentiated instead of the loss; J is F.cross_entropy(model(x), y)."),
+    (lambda s, y: -own_score(s, y), "the score is differentiated instead of the loss; J is F.cross_entropy of model(x) and the given classes."),
+    (lambda s, y: own_score(s, y), "the score is differentiated instead of the loss; J is F.cross_entropy of model(x) and the given classes."),
+    (lambda s, y: -all_columns(s, y), COLUMNS),
+    (all_columns, COLUMNS),
     (lambda s, y: total_loss(s[:1], y[:1]), "only the first picture's loss is used; use the losses of all pictures."),
     (lambda s, y: total_loss(s, s.argmax(1)), PREDICTED),
 )  # fmt: skip
@@ -96,5 +98,9 @@ def of_a_step(step: int) -> tuple[tuple[Callable, str], ...]:
         (wrong(lambda g, x, eps: (x + step * eps * g / len(x)).clamp(0, 1)), "the gradient's value is used; take its sign."),
         (wrong(lambda g, x, eps: (x + step * eps * g / g.abs().flatten(1).amax(1)[:, None, None, None]).clamp(0, 1)),
          "the gradient's value is used, scaled; take its sign."),
+        (wrong(lambda g, x, eps: (x + step * eps * g / g.abs().max()).clamp(0, 1)), "the gradient's value is used, scaled; take its sign."),
+        (wrong(lambda g, x, eps: (x + step * eps * g / g.flatten(1).norm(dim=1)[:, None, None, None]).clamp(0, 1)),
+         "the gradient's value is used, scaled; take its sign."),
+        (wrong(lambda g, x, eps: x.clone()), "the pictures come back as they were; move them by eps times the sign of the gradient."),
         *of_the_loss(moved),
     )  # fmt: skip

@@ -58,9 +58,9 @@ def agree_where_it_matters(got: Tensor, want: Tensor, case: Case) -> None:
 
 
 def predictions() -> Iterator[Case]:
-    y = torch.tensor([0, 1, 2, 3, 0, 1, 2, 3, 3, 2])
-    before = torch.tensor([0, 1, 2, 3, 0, 0, 0, 0, 3, 2])  # seven of ten are right
-    after = torch.tensor([1, 1, 2, 3, 1, 1, 1, 1, 3, 0])  # three of these seven are now wrong; one wrong one became right
+    y = torch.tensor([0, 1, 2, 3, 0, 1, 2, 3, 3, 2, 1])
+    before = torch.tensor([0, 1, 2, 3, 0, 0, 0, 0, 3, 2, 0])  # seven of eleven are right
+    after = torch.tensor([1, 1, 2, 3, 1, 1, 2, 1, 3, 0, 0])  # three of these seven are now wrong; two wrong ones became right
     yield {"before": before, "after": after, "y": y}
     yield {"before": after, "after": before, "y": y}
     yield {"before": y, "after": y.flip(0), "y": y}
@@ -83,6 +83,10 @@ EXERCISES = (
         (lambda x, w, eps: eps * w.sign(), "this is the change alone; add it to x."),
         (lambda x, w, eps: x + eps * (w > 0), "coordinates with a negative weight stay; they must go down by eps."),
         (lambda x, w, eps: x + eps * x.sign(), "the sign of x is used; each coordinate follows the sign of its weight."),
+        (lambda x, w, eps: x + eps * (w * x).sign(), "the sign of the product w * x is used; each coordinate follows the sign of its weight."),
+        (lambda x, w, eps: x + eps, "every coordinate goes up; those with a negative weight must go down."),
+        (lambda x, w, eps: w + eps * x.sign(), "w is moved; the arguments come in the order x, w, eps, and x is what moves."),
+        (lambda x, w, eps: x.clone(), "x comes back as it was; move each coordinate by eps."),
         (lambda x, w, eps: (x + eps * w.sign()).clamp(0, 1), "nothing has to be clipped here: x are numbers, not pixels."),
     )),
     Exercise("fgsm", fgsm, attack_cases("y"), difficulty=2, minutes=15, battery=ATTACK, what="the batch of attacked pictures",
@@ -109,6 +113,9 @@ EXERCISES = (
         (lambda b, a, y: share(a[b != y] != y[b != y]), "you look at the pictures that were wrong before; look at those that were right."),
         (lambda b, a, y: share(b == y) - share(a == y),
          "this is the loss of accuracy; pictures that became right by chance are counted against the attack. Look at those that were right before."),
+        (lambda b, a, y: 1 - share(a == y) / share(b == y),
+         "two accuracies are compared; pictures that became right by chance are counted against the attack. Look at those that were right before."),
+        (lambda b, a, y: honest_success(a, b, y), "before and after are swapped."),
     )),
     Exercise("noise_of_size", noise_of_size, noise.cases, difficulty=1, minutes=5, battery=PICTURES, agree=noise.agree,
              also=noise.fair, hints=(

@@ -1,5 +1,6 @@
 """Wrong answers to the exercises of chapter 09: kind of mistake, answer, words that its message must hold."""
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 
@@ -19,6 +20,20 @@ def slope(model, x, y, value=F.cross_entropy):
 def step(value=F.cross_entropy, sign=1):
     """An attack that follows the gradient of another value."""
     return lambda m, x, y, e: (x + sign * e * slope(m, x, y, value).sign()).clamp(0, 1).detach()
+
+
+def scaled(size):
+    """The gradient itself over its size in some norm."""
+
+    def answer(model, x, y, eps):
+        gradient = slope(model, x, y)
+        return (x + eps * gradient / size(gradient)).clamp(0, 1)
+
+    return answer
+
+
+def numpys(x):
+    return torch.from_numpy(np.random.choice([-1.0, 1.0], tuple(x.shape))).to(x)
 
 
 def stale(sign):
@@ -129,6 +144,10 @@ WRONG = {
         ("another quantity", lambda x, w, eps: x + eps * w / w.abs().max(), "not used up"),
         ("another quantity", lambda x, w, eps: x + eps * w / w.norm(), "not used up"),
         ("another quantity", lambda x, w, eps: x + eps * x.sign(), "the sign of x is used"),
+        ("another quantity", lambda x, w, eps: x + eps * (w * x).sign(), "sign of the product"),
+        ("another quantity", lambda x, w, eps: x + eps, "every coordinate goes up"),
+        ("another quantity", lambda x, w, eps: x.clone(), "comes back as it was"),
+        ("another quantity", lambda x, w, eps: w + eps * x.sign(), "w is moved"),
         ("no absolute value", lambda x, w, eps: x + eps * w / w.abs(), "holds NaN"),
         ("no absolute value", lambda x, w, eps: x + eps * (w > 0), "must go down by eps"),
         ("no clip", lambda x, w, eps: (x + eps * w.sign()).clamp(0, 1), "nothing has to be clipped"),
@@ -151,9 +170,12 @@ WRONG = {
         ("no clip", lambda m, x, y, e: (x + e * slope(m, x, y).sign()).clamp(max=1), "pixels leave [0, 1]"),
         ("another quantity", lambda m, x, y, e: attacks.fgv(m, x, y, eps=e), "scaled; take its sign"),
         ("another quantity", lambda m, x, y, e: (x + e * slope(m, x, y)).clamp(0, 1), "value is used; take its sign"),
+        ("another quantity", scaled(lambda g: g.abs().max()), "scaled; take its sign"),
+        ("another quantity", scaled(lambda g: g.flatten(1).norm(dim=1)[:, None, None, None]), "scaled; take its sign"),
+        ("another quantity", lambda m, x, y, e: x.clone(), "come back as they were"),
         ("another quantity", step(lambda s, y: F.cross_entropy(s.softmax(1), y)), "softmax is applied before"),
         ("another quantity", step(lambda s, y: -s.gather(1, y[:, None]).sum()), "score is differentiated"),
-        ("another quantity", step(lambda s, y: -s[:, y].sum()), "is off by"),
+        ("another quantity", step(lambda s, y: -s[:, y].sum()), "takes the columns y"),
         ("another quantity", lambda m, x, y, e: (x + e * (fgsm(m, x, y, 1e-3) - x).sign() / 0.3081).clamp(0, 1), "more than eps"),
         ("argument ignored", lambda m, x, y, e: attacks.fgsm(m, x, eps=e), "own prediction"),
         ("argument ignored", lambda m, x, y, e: e * slope(m, x, y).sign(), "change alone"),
@@ -185,7 +207,9 @@ WRONG = {
         ("another quantity", lambda b, a, y: ((b == y) & (a != y)).float().mean().item(), "divide by all"),
         ("another quantity", lambda b, a, y: ((b == y) & (a != y)).sum().item(), "a number of pictures"),
         ("another quantity", lambda b, a, y: ((b == y).float().mean() - (a == y).float().mean()).item(), "loss of accuracy"),
+        ("another quantity", lambda b, a, y: 1 - ((a == y).sum() / (b == y).sum()).item(), "two accuracies are compared"),
         ("another quantity", lambda b, a, y: honest_success(b, a, y) * 100, "percent"),
+        ("another quantity", lambda b, a, y: honest_success(a, b, y), "are swapped"),
         ("wrong sign", lambda b, a, y: (a[b == y] == y[b == y]).float().mean().item(), "survive"),
         ("wrong sign", lambda b, a, y: (a[b != y] != y[b != y]).float().mean().item(), "that were wrong before"),
         ("off by one", lambda b, a, y: round(honest_success(b, a, y), 1), "is off by"),
@@ -204,7 +228,7 @@ WRONG = {
         ("another quantity", lambda x, e, g: (x + e * torch.randn(x.shape, generator=g)).clamp(0, 1), "more than eps"),
         ("another quantity", biased, "not equally likely"),
         ("another quantity", reflected, "not equally likely"),
-        ("wrong sign", lambda x, e, g: (x + e * torch.randint(0, 2, x.shape, generator=g).clamp(1)).clamp(0, 1), "same noise"),
+        ("wrong sign", lambda x, e, g: (x + e * torch.randint(0, 2, x.shape, generator=g).clamp(1)).clamp(0, 1), "moved the same way"),
         ("off by one", lambda x, e, g: (x + e * torch.randint(-1, 2, x.shape, generator=g)).clamp(0, 1), "less than eps"),
         ("off by one", lambda x, e, g: (x + e * torch.randint(0, 2, x.shape, generator=g)).clamp(0, 1), "less than eps"),
         ("no clip", lambda x, e, g: x + e * coins(x, g), "leave [0, 1]"),
@@ -221,6 +245,7 @@ WRONG = {
         ("in place", lambda x, e, g: x.add_(e * coins(x, g)).clamp_(0, 1), "changed in place"),
         ("precision", lambda x, e, g: noise_of_size(x, e, g).float(), "torch.float64 is expected"),
         ("state changed", global_seed, "sets the seed of torch's"),
+        ("state changed", lambda x, e, g: (x + e * numpys(x)).clamp(0, 1), "draws hundreds of them"),
         ("no result", lambda x, e, g: print(noise_of_size(x, e, g)), "returns nothing"),
         ("raises", lambda x, e, g: x + e * torch.randint(0, 2, x.shape, g), "randint() received"),
     ),
