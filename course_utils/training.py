@@ -51,7 +51,8 @@ def train(
 
     One cycle of the learning rate: up to `lr` in the first fifth, then down to 0, and the momentum the other way round,
     from 0.95 to 0.85 and back for a `momentum` of 0.9 (Smith 2018).
-    `mixed=True` computes in bfloat16 where that is safe. The model ends in eval mode.
+    `mixed=True` computes in bfloat16 where that is safe. A model given in `channels_last` is trained in that layout.
+    The model ends in eval mode, and in the usual layout.
     """
     if len(x) == 0 or len(x) != len(y):
         raise ValueError(f"x holds {len(x)} pictures and y {len(y)} labels; as many of each, and at least one, are expected.")
@@ -60,9 +61,10 @@ def train(
     where = runtime.model_device(model) or runtime.device()
     chance = runtime.generator(seed)
     rule = runtime.pick("optimizer", optimizer, ("sgd", "adam"))
-    layout = torch.channels_last if mixed else torch.contiguous_format  # the faster one for bfloat16 convolutions
-    model.to(memory_format=layout)
     weights = [p for p in model.parameters() if p.requires_grad]
+    given = any(p.dim() == 4 and not p.is_contiguous() and p.is_contiguous(memory_format=torch.channels_last) for p in weights)
+    layout = torch.channels_last if mixed or given else torch.contiguous_format  # the faster one for most convolutions
+    model.to(memory_format=layout)
     step = (
         torch.optim.SGD(weights, lr, momentum, weight_decay=weight_decay, nesterov=momentum > 0)
         if rule == "sgd"

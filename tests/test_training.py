@@ -36,6 +36,28 @@ def run(model: nn.Module | None = None, **options) -> tuple[nn.Module, training.
     return model, training.train(model, **{"x": x, "y": y, "epochs": 3, "batch_size": 20, "lr": 0.1} | options)
 
 
+def in_channels_last(model: nn.Module) -> bool:
+    return model[2].weight.is_contiguous(memory_format=torch.channels_last)
+
+
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_a_model_is_trained_in_the_layout_that_it_is_given_in(layout: torch.memory_format) -> None:
+    x, y = torch.rand(40, 1, 28, 28, generator=generator(0)), torch.arange(40) % 10
+    torch.manual_seed(0)
+    plain = LeNet()
+    model, found = copy.deepcopy(plain).to(memory_format=layout), []
+
+    def loss(net: nn.Module, images: Tensor, labels: Tensor) -> Tensor:
+        found.append(in_channels_last(net))
+        return training.cross_entropy(net, images, labels)
+
+    training.train(model, x, y, epochs=2, batch_size=20, loss=loss)
+    training.train(plain, x, y, epochs=2, batch_size=20)
+    assert found == [layout == torch.channels_last] * 4
+    assert not in_channels_last(model)  # the usual layout again
+    assert all(torch.allclose(a, b, atol=1e-4) for a, b in zip(model.parameters(), plain.parameters(), strict=True))
+
+
 def same(one: nn.Module, other: nn.Module) -> bool:
     return all(torch.equal(a, b) for a, b in zip(one.state_dict().values(), other.state_dict().values(), strict=True))
 
