@@ -51,8 +51,7 @@ def train(
 
     One cycle of the learning rate: up to `lr` in the first fifth, then down to 0, and the momentum the other way round,
     from 0.95 to 0.85 and back for a `momentum` of 0.9 (Smith 2018).
-    `mixed=True` computes in bfloat16 where that is safe. A model given in `channels_last` is trained in that layout.
-    The model ends in eval mode, and in the usual layout.
+    `mixed=True` computes in bfloat16 where that is safe. The model ends in eval mode.
     """
     if len(x) == 0 or len(x) != len(y):
         raise ValueError(f"x holds {len(x)} pictures and y {len(y)} labels; as many of each, and at least one, are expected.")
@@ -61,10 +60,10 @@ def train(
     where = runtime.model_device(model) or runtime.device()
     chance = runtime.generator(seed)
     rule = runtime.pick("optimizer", optimizer, ("sgd", "adam"))
-    weights = [p for p in model.parameters() if p.requires_grad]
-    given = any(p.dim() == 4 and not p.is_contiguous() and p.is_contiguous(memory_format=torch.channels_last) for p in weights)
-    layout = torch.channels_last if mixed or given else torch.contiguous_format  # the faster one for most convolutions
+    own = layout_of(model)
+    layout = torch.channels_last if mixed else own  # the faster one for bfloat16 convolutions
     model.to(memory_format=layout)
+    weights = [p for p in model.parameters() if p.requires_grad]
     step = (
         torch.optim.SGD(weights, lr, momentum, weight_decay=weight_decay, nesterov=momentum > 0)
         if rule == "sgd"
@@ -94,9 +93,17 @@ def train(
         history.loss.append(total.item() / len(x))
         if evaluate is not None:
             history.score.append(evaluate(model))
-    model.eval().to(memory_format=torch.contiguous_format)
+    model.eval().to(memory_format=own)
     step.zero_grad(set_to_none=True)
     return history
+
+
+def layout_of(model: nn.Module) -> torch.memory_format:
+    """How the weights of the model's convolutions lie in memory: channels last where all of them do, else contiguous."""
+    tables = [p for p in model.parameters() if p.dim() == 4]
+    last = tables and all(p.is_contiguous(memory_format=torch.channels_last) for p in tables)
+    plain = all(p.is_contiguous() for p in tables)  # both are true of 1 x 1 filters and of a single channel
+    return torch.channels_last if last and not plain else torch.contiguous_format
 
 
 def right_reasons(model: nn.Module, x: Tensor, y: Tensor, inside: Tensor, strength: float) -> Tensor:

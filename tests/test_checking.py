@@ -15,7 +15,7 @@ from course_utils.checking import battery
 
 
 def test_missing_return_is_named() -> None:
-    with pytest.raises(Mistake, match="your function returns nothing; end it with `return`"):
+    with pytest.raises(Mistake, match="your function returns nothing, None; end it with `return`"):
         returned(None, torch.ones(2), "r")
 
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from .calls import call
 from .exercise import Case, Exercise, Mistake
-from .expectations import Differs, expect, expect_close, expect_trains, is_number, is_value, returned, same
+from .expectations import Differs, expect, expect_close, expect_trains, is_number, is_value, lost_batch, returned, same
 from .guard import SEED
 
 
@@ -55,7 +55,8 @@ def tried(task: Exercise, answer: Callable, case: Case, first: Trial | None, why
         (task.agree or agreeing(task))(got, trial.want, case)
     except Mistake as fault:
         reason = f" {why}" if why and isinstance(fault, Differs) else ""
-        raise Mistake(named(task, answer, trial, first) or f"{fault}{reason}") from fault
+        known = "" if lost_batch(got, trial.want) else named(task, answer, trial, first)
+        raise Mistake(known or f"{fault}{reason}") from fault
     return trial
 
 

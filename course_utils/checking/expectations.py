@@ -22,7 +22,7 @@ def expect(condition: bool | Tensor, message: str) -> None:
 
 def expect_something(got: Any) -> None:
     """Require that the student's function returned something at all."""
-    expect(got is not None, "your function returns nothing; end it with `return` and the result (print only shows it).")
+    expect(got is not None, "your function returns nothing, None; end it with `return` and the result (print only shows it).")
 
 
 ATTACHED = "the result still carries the graph; finish with .detach(), or compute under torch.no_grad()."
@@ -32,13 +32,31 @@ def returned(got: Any, like: Tensor, what: str) -> Tensor:
     """Require that the student's function returned a tensor of the shape, precision and device of `like`, without a graph."""
     expect_something(got)
     form = f"a torch tensor of shape {list(like.shape)}"
-    expect(isinstance(got, Tensor), f"{what} is {type(got).__name__}; {form} is expected.")
-    expect(got.shape == like.shape, f"{what} has shape {list(got.shape)}; {list(like.shape)} is expected.")
+    expect(isinstance(got, Tensor), f"{what} is {type(got).__name__}; {form} is expected.{made_a_tensor(got)}")
+    why = " .squeeze() without an axis takes the batch's axis away, too; name the axis." if lost_batch(got, like) else ""
+    expect(got.shape == like.shape, f"{what} has shape {list(got.shape)}; {list(like.shape)} is expected.{why}")
     expect(got.dtype == like.dtype, f"{what} holds {got.dtype}; {like.dtype} is expected, as in the input.")
     expect(got.device == like.device, f"{what} is on {got.device}; {like.device} is expected, where the input is.")
     expect(not got.isnan().any(), f"{what} holds NaN; do you divide by 0 somewhere?")
     expect(like.requires_grad or not got.requires_grad, ATTACHED)
     return got
+
+
+def made_a_tensor(got: Any) -> str:
+    """How to come from what a function returned to a tensor."""
+    if type(got).__module__ == "torch.return_types":
+        return " It holds two things, .values and .indices: take the one that is asked for."
+    if isinstance(got, tuple):
+        return " Unpack it: (one,) = ...; and no comma stands behind the result."
+    if isinstance(got, list):
+        return " torch.stack makes one of a list of tensors."
+    return " Stay in torch: no .numpy() is needed." if type(got).__module__ == "numpy" else ""
+
+
+def lost_batch(got: Any, like: Any) -> bool:
+    """Whether the result for one picture alone lacks the batch's axis, and is otherwise of the right shape."""
+    one = isinstance(like, Tensor) and isinstance(got, Tensor) and like.dim() > 0 and len(like) == 1
+    return one and got.shape != like.shape and got.shape in (like[0].shape, like.squeeze().shape)
 
 
 def expect_inside(got: Tensor, case: Case | None = None) -> None:

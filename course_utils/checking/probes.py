@@ -27,7 +27,7 @@ class SmoothNet(nn.Module):
         self.register_buffer("seen", seen)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.last(self.bend(self.first(x * self.seen)).flatten(1))
+        return self.last(self.bend(self.first(x * self.seen.to(x.dtype))).flatten(1))
 
 
 def probe(

@@ -39,7 +39,14 @@ MEANINGS = (
      "two devices meet: make new tensors where x is, torch.zeros_like(x) or .to(x.device)."),
     (r"cannot be converted to Scalar|only one element tensors", ".item() is for one number: reduce the tensor first, or leave it a tensor."),
     (r"Boolean value of Tensor with more than one value is ambiguous",
-     "an `if` needs one truth value: use torch.where, a mask, or .any() and .all()."),
+     "an `if` needs one truth value, and so do Python's own max() and min(): use torch.where, a mask, .any(), .amax() or .amin()."),
+    (r"Index tensor must have the same number of dimensions",
+     "the index of gather needs as many axes as the table: y[:, None] is [N, 1]."),
+    (r"Size does not match at dimension .* expected index",
+     "the index of gather does not fit: along all axes but the one it picks along it may not be longer than the table. Is it the right axis?"),
+    (r"log_softmax\S* not implemented for 'Long'", "F.cross_entropy takes the scores first, then the classes."),
+    (r"expected input\[.*\] to have \d+ channels",
+     "the network and the pictures do not fit together: is another network called than the one that is given?"),
     (r"Expected dtype \S+ for index|used as indices must be", "an index must be of whole numbers, torch.long."),
     (r"Dimension out of range", "the tensor has fewer axes than you think: print its .shape."),
     (r"The size of tensor a .* must match|shape mismatch|cannot be broadcast|shape .* is invalid for input",
@@ -59,6 +66,9 @@ def in_words(error: BaseException, answer: Callable, parameters: list[str]) -> s
     if entered is None:
         return f"{before}the check could not use what your function returns ({text})."
     where = f"in the line: {last_line(frames[entered:])}"
+    order = list(inspect.signature(answer).parameters)
+    if order != parameters and sorted(order) == sorted(parameters):
+        return f"{before}your function takes the arguments ({', '.join(order)}); they come in the order ({', '.join(parameters)})."
     if isinstance(error, TimeUp):
         return f"{before}your function was still running after {error.args[0] if error.args else 'some'} seconds; does a loop never end? It was {where}."
     meaning = next((words for pattern, words in MEANINGS if re.search(pattern, str(error))), "")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import torch
 import torch.nn.functional as F
@@ -33,6 +33,9 @@ def changes() -> Iterator[Case]:
     change = 0.8 * (torch.rand(3, 2, 4, 5, generator=generator(0)) - 0.5)  # the largest: down, up, down
     x = 0.5 + 0.1 * torch.rand(change.shape, generator=generator(1))
     yield {"x": x, "x_adv": x + change}
+    corners = -0.1 * change
+    corners[0, 0, 0, 0], corners[1, -1, -1, -1], corners[2] = 0.3, -0.3, 0  # at both ends, and a picture that did not change
+    yield {"x": x, "x_adv": x + corners}
 
 
 def some_scores() -> Iterator[Case]:
@@ -51,6 +54,12 @@ def size(x: Tensor, x_adv: Tensor) -> Tensor:
     return (x_adv - x).abs().flatten(1)
 
 
+def differentiated(value: slips.Value) -> Callable:
+    """A wrong answer: the gradient of this value of the scores and the classes."""
+    return lambda model, x, y: slips.gradient_of(value, model, x, y)
+
+
+PROBABILITY = "the probability is differentiated; J is minus its logarithm, F.cross_entropy(model(x), y)."
 EXERCISES = (
     Exercise("largest_change", largest_change, changes, difficulty=1, minutes=3, battery=PICTURES, hints=(
         "The change is x_adv - x. A pixel that gets darker has changed, too: which function forgets the sign?",
@@ -77,6 +86,7 @@ EXERCISES = (
         "The result of gather is [N, 1]; `[:, 0]` or `.squeeze(1)` takes the last axis away.",
     ), mistakes=(
         (lambda s, y: slips.all_columns(s, y), slips.COLUMNS),
+        (lambda s, y: s[y.clamp(max=len(s) - 1)], "scores[y] takes whole rows; take one entry of each row, in column y."),
         (lambda s, y: slips.own_score(s, y), "the result is [N, 1]; take the last axis away, [:, 0]."),
         (lambda s, y: s.amax(1), "this is the largest score of each row; take the one in column y."),
         (lambda s, y: s[0, y], "these all come from the first row; take row i for picture i."),
@@ -99,6 +109,10 @@ EXERCISES = (
         (lambda m, x, y: picture_gradient(m, x, y).sign(), "this is the gradient's sign; give the gradient itself."),
         (lambda m, x, y: picture_gradient(m, x, y).abs(), "this is the gradient's size; keep its sign."),
         (lambda m, x, y: x + picture_gradient(m, x, y), "the picture is added to its gradient; give the gradient alone."),
+        (differentiated(lambda s, y: slips.own_score(s.softmax(1), y)), PROBABILITY),
+        (differentiated(lambda s, y: -slips.own_score(s.softmax(1), y)), PROBABILITY),
+        (differentiated(lambda s, y: slips.all_columns(-s.log_softmax(1), y)), slips.COLUMNS),
+        (differentiated(lambda s, y: s), "the scores of all classes are added up; J is F.cross_entropy(model(x), y)."),
         *slips.of_the_loss(lambda gradient, x: gradient),
         *slips.of_the_loss(lambda gradient, x: gradient / len(x)),
     )),

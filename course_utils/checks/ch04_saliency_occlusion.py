@@ -77,7 +77,7 @@ def squares() -> Iterator[Case]:
     best, third = model(x[:1])[0].argsort(descending=True)[[0, 2]].tolist()
     yield {"model": model, "x": x[:1], "y": third, "window": 4, "stride": 2, "fill": 0.5}
     yield {"model": model, "x": x[:1], "y": best, "window": 3, "stride": 2, "fill": 0.2}  # does not end at the edge
-    yield {"model": model, "x": x[1:], "y": best, "window": 2, "stride": 3, "fill": 0.8}
+    yield {"model": model, "x": x[1:], "y": best, "window": 5, "stride": 3, "fill": 0.8}  # one column
 
 
 def ways() -> Iterator[Case]:

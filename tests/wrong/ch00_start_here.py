@@ -138,6 +138,17 @@ def noisy_start(model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
     return right_gradient(model, x + 0.01 * torch.randn_like(x), y)
 
 
+elsewhere = nn.Sequential(nn.Conv2d(1, 4, 3), nn.Flatten(), nn.LazyLinear(10))
+
+
+def another_network(model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
+    return right_gradient(elsewhere, x, y)
+
+
+def pictures_first(x: Tensor, y: Tensor, model: nn.Module) -> Tensor:
+    return right_gradient(model, x.clone(), y)
+
+
 WRONG = {
     "largest_change": (
         ("no absolute value", lambda x, a: (a - x).flatten(1).amax(1), "darker are lost"),
@@ -154,7 +165,11 @@ WRONG = {
         ("another quantity", lambda x, a: a.flatten(1).amax(1) - x.flatten(1).amax(1), "is off by"),
         ("hard-coded constant", lambda x, a: torch.full((len(x),), 0.4), "is off by"),
         ("off by one", lambda x, a: 255 * size(x, a).amax(1), "is off by"),
-        ("batch of one only", lambda x, a: size(x, a).amax(1).squeeze(), "one picture alone"),
+        ("batch of one only", lambda x, a: size(x, a).amax(1).squeeze(), "a batch of one): the result has shape []; [1] is expected. .squeeze()"),
+        ("off by one", lambda x, a: size(x, a)[:, :-1].amax(1), "is off by"),
+        ("off by one", lambda x, a: size(x, a)[:, 1:].amax(1), "is off by"),
+        ("no result", lambda x, a: size(x, a).max(1), "take the one that is asked for"),
+        ("raises", lambda x, a: max(abs(a - x)), "Python's own max()"),
         ("batch of one only", lambda x, a: size(x, a)[:1].amax(1).expand(len(x)), "is off by"),
         ("precision", lambda x, a: size(x, a).amax(1).float(), "double precision"),
         ("in place", in_place, "in place"),
@@ -185,12 +200,19 @@ WRONG = {
         ("precision", lambda s, y: s.float().gather(1, y[:, None])[:, 0], "double precision"),
         ("in place", scores_sorted_in_place, "in place"),
         ("no result", score_loop_of_numbers, "list"),
-        ("raises", lambda s, y: s.gather(1, y)[:, 0], "dimensions"),
+        ("batch of one only", lambda s, y: s.gather(1, y[:, None]).squeeze(), ".squeeze() without an axis"),
+        ("wrong axis", lambda s, y: s[y], "whole rows"),
+        ("wrong axis", lambda s, y: s.gather(0, y[None])[0], "Is it the right axis?"),
+        ("raises", lambda s, y: s.gather(1, y)[:, 0], "y[:, None] is [N, 1]"),
     ),
     "picture_gradient": (
         ("another quantity", gradient_of(F.cross_entropy), "averaged"),
         ("another quantity", gradient_of(lambda s, y: s.gather(1, y[:, None]).sum()), "score is differentiated"),
         ("another quantity", gradient_of(lambda s, y: total(s.softmax(1), y)), "softmax is applied before"),
+        ("another quantity", gradient_of(lambda s, y: s.softmax(1).gather(1, y[:, None]).sum()), "probability is differentiated"),
+        ("another quantity", gradient_of(lambda s, y: F.nll_loss(s.softmax(1), y, reduction="sum")), "probability is differentiated"),
+        ("another quantity", gradient_of(lambda s, y: s.sum()), "all classes are added up"),
+        ("wrong axis", gradient_of(lambda s, y: -s.softmax(1).log()[:, y].sum()), "scores[:, y] takes"),
         ("another quantity", lambda m, x, y: right_gradient(m, x, y).sign(), "gradient's sign"),
         ("another quantity", lambda m, x, y: x + right_gradient(m, x, y), "added to its gradient"),
         ("no absolute value", lambda m, x, y: right_gradient(m, x, y).abs(), "gradient's size"),
@@ -208,6 +230,10 @@ WRONG = {
         ("random", noisy_start, "random"),
         ("precision", only_single_precision, "double precision"),
         ("no result", tuple_kept, "tuple"),
+        ("no result", lambda m, x, y: x.clone().requires_grad_().grad, "returns nothing, None"),
+        ("raises", gradient_of(lambda s, y: F.cross_entropy(y, s)), "scores first, then the classes"),
+        ("raises", another_network, "another network called"),
+        ("raises", pictures_first, "they come in the order (model, x, y)"),
         ("raises", tuple_squared, "(gradient,) = torch.autograd.grad"),
         ("raises", no_requires_grad, "requires_grad_()"),
         ("raises", not_summed, "add up the batch"),
