@@ -54,6 +54,7 @@ SCORES: tuple[tuple[Value, str], ...] = (
     (all_columns, COLUMNS),
     (lambda s, y: own_score(s.softmax(1), y), "the probability is differentiated; take the score before the softmax."),
     (lambda s, y: total_loss(s, y), "the loss is differentiated; take the score of class y itself."),
+    (lambda s, y: F.cross_entropy(s, y), "the loss is differentiated; take the score of class y itself."),
     (lambda s, y: own_score(s.log_softmax(1), y), "the log-probability is differentiated; take the score of class y itself."),
     (lambda s, y: own_score(s, y)[:1], "only the first picture's score is used; add up the scores of all pictures."),
     (lambda s, y: own_score(s, y).mean(), "the scores are averaged over the batch, which divides every gradient by its size; add them up."),

@@ -9,8 +9,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .. import training, visualize
-from ..checking import PICTURES, TENSORS, Case, Exercise, deletion, probe, slips
-from ..checking.battery import NARROW
+from ..checking import PICTURES, Case, Exercise, deletion, probe, slips
+from ..checking.battery import NARROW, ON_DEVICE, STRIDED
 from ..runtime import generator
 
 
@@ -111,13 +111,13 @@ def along(shares: Callable[[int], Sequence[float]], weights: Callable[[int], Seq
     return wrong
 
 
-def covered_for_good(model: nn.Module, x: Tensor, y: int, window: int, stride: int, fill: float) -> Tensor:
-    """Occlusion in which the square never goes away from where it was."""
-    covered, base = x.clone(), model(x)[0, y]
-    drops = []
+def covered_for_good(model: nn.Module, x: Tensor, y: int, window: int, stride: int, fill: float, colours: slice | None = None) -> Tensor:
+    """Occlusion in which the square never goes away from where it was; or, given `colours`, one of these colours alone."""
+    covered, base, drops = x.clone(), model(x)[0, y], []
     for top in range(0, x.shape[2] - window + 1, stride):
         for left in range(0, x.shape[3] - window + 1, stride):
-            covered[:, :, top : top + window, left : left + window] = fill
+            covered = covered if colours is None else x.clone()
+            covered[:, colours or slice(None), top : top + window, left : left + window] = fill
             drops.append(base - model(covered)[0, y])
     return torch.stack(drops).reshape((x.shape[2] - window) // stride + 1, -1).detach()
 
@@ -142,8 +142,8 @@ EXERCISES = (
         "A pixel has three derivatives, one for each colour; the map holds the largest of them.",
         "Absolute value first, then the largest of the three colours: .abs().amax(1).",
     ), mistakes=(
-        (score_gradient, "the colours are still there: take the largest of the three, .amax(1)."),
-        (lambda m, x, y: score_gradient(m, x, y).abs(), "the colours are still there: take the largest of the three, .amax(1)."),
+        *((f, "the colours are still there: take the largest of the three, .amax(1).") for f in (score_gradient, lambda *a: score_gradient(*a).abs())),
+        (lambda *a: F.normalize(saliency(*a).flatten(1), torch.inf).reshape(a[1][:, 0].shape), "each map is divided by its largest value; leave it as it is."),
         (lambda m, x, y: score_gradient(m, x, y).amax(1), "the sign is kept: take the absolute value first. A pixel that lowers the score matters too."),
         (lambda m, x, y: score_gradient(m, x, y).amax(1).abs(), "the absolute value comes too late: first .abs(), then the largest colour."),
         (lambda m, x, y: score_gradient(m, x, y).abs().sum(1), "the colours are added up; Simonyan takes the largest."),
@@ -151,15 +151,14 @@ EXERCISES = (
         (lambda m, x, y: score_gradient(m, x, y).abs().amin(1), "this is the smallest of the colours; take the largest."),
         *slips.of_the_score(lambda gradient, x: gradient.abs().amax(1)),
     )),
-    Exercise("occlusion_map", occlusion_map, squares, difficulty=2, minutes=10, battery=(NARROW, *TENSORS), tol=1e-4,
-             what="the map of drops", hints=(
+    Exercise("occlusion_map", occlusion_map, squares, difficulty=2, minutes=10, tol=1e-4,
+             battery=(NARROW, STRIDED, ON_DEVICE), what="the map of drops", hints=(
         "Two loops: top over range(0, H - window + 1, stride), left over the same with W.",
         "Copy the picture at each position: covered = x.clone(); then covered[:, :, top:top + window, left:left + window] = fill.",
         "The drop is model(x)[0, y] - model(covered)[0, y]: positive where the square hurts.",
     ), mistakes=(
         (lambda *a: -occlusion_map(*a), "the sign is wrong: where the square hurts, the drop (before minus after) is positive."),
-        (lambda m, x, y, *a: m(x)[0, y].detach() - occlusion_map(m, x, y, *a),
-         "these are the scores under the square; subtract them from the score of the picture."),
+        (lambda m, x, y, *a: m(x)[0, y].detach() - occlusion_map(m, x, y, *a), "these are the scores under the square; subtract them from the score of the picture."),
         (lambda *a: occlusion_map(*a).T, "rows and columns are swapped: the first index is the row, top to bottom."),
         (lambda m, x, y, w, s, fill: occlusion_map(m, x, y, w, s, 0.0), "the square is black; fill it with `fill`."),
         (lambda m, x, y, w, s, fill: occlusion_map(m, x, y, w, s, 0.5), "the square is always grey; fill it with `fill`."),
@@ -167,17 +166,17 @@ EXERCISES = (
         (lambda m, *a: occlusion_map(slips.probable(m), *a), "these are drops of the probability; take the score before the softmax."),
         (lambda *a: occlusion_map(*a).abs(), "drops below 0 are turned around; a square may raise the score, too."),
         (lambda *a: occlusion_map(*a).clamp(min=0), "drops below 0 are lost; a square may raise the score, too."),
+        (lambda *a: covered_for_good(*a, slice(1)), "only the first colour is covered; cover all of them: covered[:, :, ...]."),
         (covered_for_good, "the squares pile up: the picture must be copied anew for each position, x.clone() inside the loops."),
     )),
-    Exercise("path_points", path_points, lambda: [{"x": case["x"], "steps": case["steps"]} for case in ways()], difficulty=1, minutes=5, battery=PICTURES, what="the pictures on the way", hints=(
+    Exercise("path_points", path_points, lambda: [{"x": case["x"], "steps": case["steps"]} for case in ways()], difficulty=1, minutes=5, battery=PICTURES, what="the way from black", hints=(
         "On the way from black to x every picture is share * x, with a share from 0 to 1.",
         "The middles of `steps` equal pieces: share = (k + 0.5) / steps for k = 0 .. steps - 1.",
         "torch.stack([(k + 0.5) / steps * x for k in range(steps)]) puts the pictures along a new first axis.",
     ), mistakes=(
         (lambda x, n: torch.stack([k / n * x for k in range(n)]), "these are the left ends of the pieces; take the middles: (k + 0.5) / steps."),
         (lambda x, n: torch.stack([(k + 1) / n * x for k in range(n)]), "these are the right ends of the pieces; take the middles: (k + 0.5) / steps."),
-        (lambda x, n: torch.stack([s * x for s in torch.linspace(0, 1, n)]), ENDS),
-        (lambda x, n: torch.stack([s * x for s in torch.linspace(0, 1, n + 1)]), ENDS),
+        *((lambda x, n, more=more: torch.stack([s * x for s in torch.linspace(0, 1, n + more)]), ENDS) for more in (0, 1)),
         (lambda x, n: path_points(x, n).flip(0), "the way goes from x to black; it begins at black."),
         (lambda x, n: 1 - path_points(1 - x, n).flip(0), "the way begins at white; begin at black."),
         (lambda x, n: path_points(x, n).transpose(0, 1), "the axes are swapped: [steps, N, C, H, W], the way first."),
@@ -189,8 +188,7 @@ EXERCISES = (
         "torch.stack([score_gradient(model, point, y) for point in path_points(x, steps)]).mean(0) is that mean.",
         "Multiply the mean gradient by x - 0. Check: the sum must be nearly S_y(x) - S_y(black).",
     ), mistakes=(
-        (lambda m, x, y, n: x * score_gradient(m, x, y),
-         "this is the gradient at the picture alone times the picture; average it over the whole way from black."),
+        (lambda m, x, y, n: x * score_gradient(m, x, y), "this is the gradient at the picture alone times the picture; average it over the whole way from black."),
         (lambda m, x, y, n: integrated_gradients(m, x, y, n) * n, "the gradients are added up but not divided by the number of steps."),
         (lambda m, x, y, n: sum(score_gradient(m, p, y) for p in path_points(x, n)) / n,
          "the mean gradient must still be multiplied by the way that each pixel goes: x minus black, which is x."),
@@ -198,8 +196,8 @@ EXERCISES = (
          "the gradients' sizes are averaged; keep their signs."),
         (along(lambda n: [k / n for k in range(n)]), LEFT),
         (along(lambda n: [(k + 1) / n for k in range(n)]), LEFT),
-        (along(lambda n: torch.linspace(0, 1, n).tolist()), ENDS),
-        (along(lambda n: torch.linspace(0, 1, n + 1).tolist()), ENDS),
+        *((along(lambda n, more=more: torch.linspace(0, 1, n + more).tolist()), ENDS) for more in (0, 1)),
+        (lambda m, x, y, n: integrated_gradients(m, x, y, n).abs(), "the signs are lost; the attribution keeps them."),
         (along(lambda n: [k / n for k in range(n + 1)], lambda n: [0.5 / n, *[1 / n] * (n - 1), 0.5 / n]),
          "these are trapezoids, nearly the same number; the exercise asks for the middles of the pieces: (k + 0.5) / steps."),
         (lambda m, x, y, n: visualize.integrated_gradients(m, x, y, steps=n, baseline=1.0), "the way starts at white; start at black (zeros)."),
@@ -228,6 +226,8 @@ EXERCISES = (
         (lambda m, x, i: outside_penalty(m, x, i) / x[0].numel(), "the squares are averaged over the pixels; add up each picture's."),
         (lambda m, x, i: outside_penalty(m, x, i, size=torch.abs), "the sizes are added up; square the gradient."),
         (lambda m, x, i: outside_penalty(m, x, i, lambda s: s.softmax(1)), "probabilities are differentiated; take log-probabilities, log_softmax."),
+        (lambda m, x, i: outside_penalty(m, x, i, lambda s: s.softmax(1).log_softmax(1)), "softmax is applied before log_softmax, which applies it itself; give it the scores."),
+        (lambda m, x, i: outside_penalty(m, x, i, lambda s: s.log_softmax(1).mean(1)), "log-probabilities are averaged over the classes; add them up."),
         (lambda m, x, i: outside_penalty(m, x, i, lambda s: s), "the scores are differentiated; take log-probabilities, log_softmax."),
         (lambda m, x, i: outside_penalty(m, x, i, lambda s: s.log_softmax(1) / len(x)), "log-probabilities are averaged over the batch; add them up."),
     )),
@@ -240,11 +240,10 @@ EXERCISES = (
         (lambda m, x, y, i, s: F.cross_entropy(m(x), y), "the penalty is missing: add strength times outside_penalty."),
         (lambda m, x, y, i, s: s * outside_penalty(m, x, i), "the cross-entropy is missing."),
         (lambda m, x, y, i, s: F.cross_entropy(m(x), y) - s * outside_penalty(m, x, i), "the penalty is subtracted; add it."),
-        (lambda m, x, y, i, s: F.cross_entropy(m(x), y) + s * len(x) * outside_penalty(m, x, i),
-         "the penalty is added up over the pictures; take the mean, as the cross-entropy does."),
-        (lambda m, x, y, i, s: F.cross_entropy(m(x), y, reduction="sum") + s * outside_penalty(m, x, i),
-         "the cross-entropy is added up over the pictures; take the mean."),
-        (lambda m, x, y, i, s: F.cross_entropy(m(x).softmax(1), y) + s * outside_penalty(m, x, i),
-         "softmax is applied before F.cross_entropy, which applies it itself; give it the scores."),
+        (lambda m, x, y, i, s: right_reasons(m, x, y, i, 1), "the penalty is not multiplied by `strength`."),
+        (lambda m, x, y, i, s: right_reasons(m, x, y, i, 1) * s, "`strength` multiplies the whole loss; it multiplies the penalty alone."),
+        (lambda m, x, y, i, s: right_reasons(m, x, y, i, s * len(x)), "the penalty is added up over the pictures; take the mean, as the cross-entropy does."),
+        (lambda m, x, y, i, s: F.cross_entropy(m(x), y, reduction="sum") + s * outside_penalty(m, x, i), "the cross-entropy is added up over the pictures; take the mean."),
+        (lambda m, x, y, i, s: F.cross_entropy(m(x).softmax(1), y) + s * outside_penalty(m, x, i), "softmax is applied before F.cross_entropy, which applies it itself; give it the scores."),
     )),
 )  # fmt: skip

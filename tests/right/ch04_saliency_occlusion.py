@@ -94,6 +94,17 @@ def occlusion_with_masks(model, x, y, window, stride, fill):
     return drops
 
 
+def occlusion_number_by_number(model, x, y, window, stride, fill):
+    rows, columns = (x.shape[2] - window) // stride + 1, (x.shape[3] - window) // stride + 1
+    drops = torch.zeros(rows, columns)  # of float32, whatever comes in
+    for r in range(rows):
+        for c in range(columns):
+            covered = x.clone()
+            covered[0, :, r * stride : r * stride + window, c * stride : c * stride + window] = fill
+            drops[r, c] = (model(x) - model(covered))[0, y].item()
+    return drops
+
+
 # ---------------------------------------------------------------- the way from black
 
 
@@ -201,7 +212,7 @@ def right_reasons_picture_by_picture(model, x, y, inside, strength):
 RIGHT = {
     "score_gradient": (gradient_by_vmap, gradient_picture_by_picture, gradient_by_backward, gradient_by_a_given_weight),
     "saliency": (saliency_by_vmap, saliency_colour_by_colour, saliency_in_numpy, saliency_by_two_signs),
-    "occlusion_map": (occlusion_in_one_batch, occlusion_in_two_loops, occlusion_with_masks),
+    "occlusion_map": (occlusion_in_one_batch, occlusion_in_two_loops, occlusion_with_masks, occlusion_number_by_number),
     "path_points": (points_stacked, points_by_linspace, points_as_midpoints_of_pieces),
     "integrated_gradients": (integrated_by_midpoints, integrated_in_one_batch, integrated_by_vmap),
     "delete_top": (delete_by_topk, delete_picture_by_picture, delete_in_numpy),

@@ -89,13 +89,13 @@ def map_of_an_earlier_call(m, x, y):
 # ---------------------------------------------------------------- occlusion
 
 
-def occluded(m, x, y, fill, tops, lefts, window):
+def occluded(m, x, y, fill, tops, lefts, window, colours=slice(None)):
     with torch.no_grad():
         base, rows = m(x)[0, y], []
         for top in tops:
             for left in lefts:
                 covered = x.clone()
-                covered[:, :, top : top + window, left : left + window] = fill
+                covered[:, colours, top : top + window, left : left + window] = fill
                 rows.append(base - m(covered)[0, y])
     return torch.stack(rows).reshape(len(tops), len(lefts))
 
@@ -134,6 +134,11 @@ def with_the_graph(m, x, y, w, s, fill):
     covered = x.clone()
     covered[:, :, :w, :w] = fill
     return occlusion_map(m, x, y, w, s, fill) + 0 * m(covered)[0, y]
+
+
+def one_colour_covered(m, x, y, w, s, fill):
+    tops, lefts = (range(0, size - w + 1, s) for size in x.shape[2:])
+    return occluded(m, x, y, fill, tops, lefts, w, slice(1))
 
 
 # ---------------------------------------------------------------- deletion
@@ -266,7 +271,8 @@ WRONG = {
         ("in place", square_on_x_itself, "changed in place"),
         ("stale", covered_for_good, "copied anew"),
         ("attached", with_the_graph, "still carries the graph"),
-        ("precision", lambda *a: occlusion_map(*a).float(), "torch.float64 is expected"),
+        ("precision", lambda *a: occlusion_map(*a).half(), "torch.float32 is expected"),
+        ("wrong axis", one_colour_covered, "only the first colour is covered"),
         ("wrong shape", lambda *a: occlusion_map(*a)[None], "has shape"),
         ("no result", lambda *a: occlusion_map(*a).tolist(), "is list"),
         ("raises", lambda m, x, y, w, s, fill: m(x)[0, y, 0], "your code raised IndexError"),
@@ -347,6 +353,8 @@ WRONG = {
         ("another quantity", penalty(total=lambda v: v.flatten(1).amax(1).mean()), "is off by up to"),
         ("another quantity", penalty(size=torch.abs), "square the gradient"),
         ("another quantity", penalty(value=lambda s: s.softmax(1)), "probabilities are differentiated"),
+        ("another quantity", penalty(value=lambda s: s.softmax(1).log_softmax(1)), "softmax is applied before log_softmax"),
+        ("another quantity", penalty(value=lambda s: s.log_softmax(1).mean(1)), "averaged over the classes"),
         ("another quantity", penalty(value=lambda s: s), "the scores are differentiated"),
         ("batch of one only", penalty(value=lambda s: s.log_softmax(1) / len(s)), "averaged over the batch"),
         ("batch of one only", penalty(total=lambda v: v[0].sum()), "is off by up to"),
@@ -365,6 +373,8 @@ WRONG = {
         ("wrong sign", lambda m, x, y, i, s: right_reasons(m, x, y, i, -s), "the penalty is subtracted"),
         ("argument ignored", lambda m, x, y, i, s: F.cross_entropy(m(x), y), "the penalty is missing"),
         ("argument ignored", lambda m, x, y, i, s: F.cross_entropy(m(x), m(x).argmax(1)) + s * outside_penalty(m, x, i), "is off by up to"),
+        ("argument ignored", lambda m, x, y, i, s: right_reasons(m, x, y, i, 1), "not multiplied by `strength`"),
+        ("another quantity", lambda m, x, y, i, s: s * right_reasons(m, x, y, i, 1), "multiplies the whole loss"),
         ("hard-coded constant", lambda m, x, y, i, s: right_reasons(m, x, y, i, 0.1), "use the argument `strength`"),
         ("another quantity", lambda m, x, y, i, s: s * outside_penalty(m, x, i), "the cross-entropy is missing"),
         ("another quantity", loss_with(penalty(total=lambda v: v.sum())), "the penalty is added up"),
