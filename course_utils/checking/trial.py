@@ -34,9 +34,15 @@ def objection(task: Exercise, answer: Callable) -> str | None:
     return None
 
 
+@functools.lru_cache
+def baseline_score(task: OpenTask) -> float:
+    """The score of the course's own function; it is the same every time."""
+    return task.score(task.baseline)
+
+
 def verdict(task: OpenTask, answer: Callable, best: float | None, keep: Callable[[float], None]) -> str:
     """What `attempt` prints about an open task; a score better than `best` is given to `keep`."""
-    goal, own = task.form.format(task.goal), task.form.format(task.score(task.baseline))
+    goal, own = task.form.format(task.goal), task.form.format(baseline_score(task))
     about = f"goal {goal}, the course's {task.baseline.__name__} {own}"
     try:
         with guarded(TASK_SECONDS):
