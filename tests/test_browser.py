@@ -26,7 +26,7 @@ from course_utils.places import course_folder
 
 ROOT = course_folder()
 # The sections that are run after the set-up: the one with the panel and those that it needs. nbval runs all.
-CHAPTERS = {"00_start_here": (1, 2, 3), "04_saliency_occlusion": (1, 2), "09_fgsm": (7, 8)}
+CHAPTERS = {"00_start_here": (1, 2, 3), "04_saliency_occlusion": (1, 2), "09_fgsm": (2, 3, 4, 7, 8)}
 MENUS = {"09_fgsm"}  # chapters whose panel has a menu
 AUTOSAVE = 3  # seconds between JupyterLab's own savings, 120 by default
 PATIENCE = 300  # seconds for a chapter to run; a loaded machine is slow
@@ -251,7 +251,7 @@ def test_a_chapter_is_run_moved_and_saved(name: str, course: Path, server: str, 
 
     wait(lambda: page.find(".widget-slider .noUi-handle"), "a slider", 60)
     sizes = browser.execute_script(SIZES)
-    assert len(sizes) >= 3
+    assert len(sizes) >= 2
     # Never blurred: each pixel of a picture that fits into the page is half a point, of a wider one less.
     assert all(held >= 2 * shown - 1 for held, shown in sizes), sizes
     assert any(held <= 2 * shown + 1 for held, shown in sizes), sizes
