@@ -141,6 +141,7 @@ def test_list_of_equivalent_ones_stays_honest() -> None:
     wide = run.complaints(made, known | {"double/…": "all of them"})
     assert len(wide) == 1 and wide[0].startswith("listed as equivalent, but rejected now: ")
     assert not run.complaints(made, known | {"halve/solution: …": "another exercise's"})
+    assert not run.complaints(made, known | {gone: "why"}, whole=False), "a part of the mutants does not show that one is gone"
 
 
 def test_right_answer_that_is_rejected_is_a_fault() -> None:
