@@ -46,7 +46,7 @@ def fooled() -> Figure:
     star = int((after.argmax(1) != y).float().mul(after.amax(1)).argmax())
     three = torch.stack([x[star], show.stretch(x_adv[star] - x[star]), x_adv[star]])
     titles = ["the picture", "0.007 times this", "their sum"]
-    return show.scores(three, runtime.logits(net, three).softmax(1), names, y=y[star].repeat(3), titles=titles)
+    return show.scores(three, runtime.logits(net, three).softmax(1), names, y=y[star].repeat(3), titles=titles, bars=[True, False, True])
 
 
 def curve() -> Figure:
