@@ -99,8 +99,9 @@ def check(name: str, answer: Callable | None = None) -> Callable:
 def attempt(name: str, answer: Callable) -> None:
     """Score `answer` at an open task: prints the score, the goal and the course's own score, and keeps the best one."""
     task = open_task(name)
-    file, _ = find(name, tasks.CHAPTERS, "open task")
-    print(verdict(task, answer, scores.best(f"{file[2:4]}/{task.name}"), lambda score: scores.keep(f"{file[2:4]}/{task.name}", score)))
+    file, plain = find(name, tasks.CHAPTERS, "open task")
+    full = f"{file[2:4]}/{plain}"
+    print(verdict(task, answer, scores.best(full), lambda score: scores.keep(full, score)))
 
 
 def hint(name: str, level: int | None = None) -> None:

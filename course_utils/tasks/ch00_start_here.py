@@ -37,7 +37,6 @@ def changed(few_pixels: Callable, model: nn.Module, x: Tensor, y: Tensor, pixels
     with counting() as count:
         got = call(few_pixels, model=model, x=x, y=y, pixels=pixels)
     returned(got, x, "the batch of changed pictures")
-    expect(not got.requires_grad, "the result still carries the graph; finish with .detach().")
     expect_inside(got)
     most, used = int(measure.norms(x, got).l0.max()), count.rows / len(x)
     expect(most <= pixels, f"{most} pixels of a picture are changed; {pixels} are allowed, the argument `pixels`.")
