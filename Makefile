@@ -47,12 +47,12 @@ $(STAMP): requirements.txt
 lab: setup ## open the course in JupyterLab
 	@$(PY) -m course_utils.lab
 
-test: ## set up, then all tests: units, every chapter as the student gets it, the browser
+test: ## set up, then the tests: units, every chapter as the student gets it, one chapter in a browser
 	@start=$$(date +%s); $(MAKE) --no-print-directory setup && echo "Set-up: $$(( $$(date +%s) - start )) s."
 	@$(PY) -m pytest $(SIDE_BY_SIDE) --ignore notebooks/solutions $(PYTEST)
 
-test-all: setup ## the same, every chapter as its authors edit it, and the mutants of all right answers
-	@COURSE_MUTANTS=all $(PY) -m pytest $(SIDE_BY_SIDE) $(PYTEST)
+test-all: setup ## the same, every chapter as its authors edit it, all panels in the browser, the mutants of all right answers
+	@COURSE_TESTS=all $(PY) -m pytest $(SIDE_BY_SIDE) $(PYTEST)
 
 test-fast: setup ## only the unit tests: no notebook is run, no browser
 	@$(PY) -m pytest $(SIDE_BY_SIDE) tests --ignore tests/test_browser.py $(PYTEST)

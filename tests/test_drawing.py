@@ -217,11 +217,11 @@ def test_a_mask_is_the_whole_plate_also_where_leaves_hide_it() -> None:
 
 
 def test_main_sign_is_the_largest_and_of_the_promised_size() -> None:
-    batch = scenes.draw(60, generator=runtime.generator(1), size=192, signs=(2, 3))
+    batch = scenes.draw(60, generator=runtime.generator(1), size=96, signs=(2, 3))
     sides = (batch.boxes[..., 2:] - batch.boxes[..., :2]).amax(2)
     wide = torch.tensor([not scenes.NAMES[k].startswith("One way") for k in batch.y])
     assert (sides.argmax(1) == 0).float().mean() > 0.95  # a slim plate beside a full one may be smaller
-    assert sides[wide, 0].min() >= 24 and sides[:, 0].max() < 0.36 * 192
+    assert sides[wide, 0].min() >= 12 and sides[:, 0].max() < 0.36 * 96
 
 
 def test_scene_classes_can_be_fixed() -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import conftest
 import nbformat
+import nbval.plugin
 import pytest
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
@@ -459,8 +460,8 @@ def stored(source: str, text: str | None, **metadata):
     return new_code_cell(source, execution_count=1, outputs=outputs, metadata=metadata)
 
 
-def test_nbval_fails_what_has_drifted(tmp_path: Path) -> None:
-    """One small notebook with good and bad cells, run as `pytest` runs the chapters."""
+def test_nbval_fails_what_has_drifted_and_reports_what_each_notebook_took(tmp_path: Path) -> None:
+    """A small notebook with good and bad cells and another one, run side by side as `make test` runs the chapters."""
     plot = "import sys; sys.stderr.write('noise'); 5;"
     cells = [
         stored("print('near 0.501')", "near 0.5\n"),
@@ -471,25 +472,18 @@ def test_nbval_fails_what_has_drifted(tmp_path: Path) -> None:
         stored("assert False, 'the claim'", None),
         stored("print(object())", "<object object at 0x7f0000000000>\n"),
     ]
+    other = [stored("import os; print(os.environ['OMP_NUM_THREADS'])", "1\n"), stored("print('new words')", "old words of a\n")]
     nb.write(nb.normalise(new_notebook(cells=cells)), tmp_path / "x.ipynb")
-    said = run_pytest(tmp_path)
-    failed = {int(number) for number in re.findall(r"^FAILED .+::Cell (\d+)", said, re.M)}
-    assert failed == {3, 4, 5}, said
-    assert "3 failed, 4 passed, 1 error" in said and "at most 0 s are allowed" in said
-
-
-def test_side_by_side_the_bars_hold_and_are_reported_together(tmp_path: Path) -> None:
-    for name in ("a", "b"):
-        shown = stored("import os; print(os.environ['OMP_NUM_THREADS'])", "1\n")
-        cells = [shown, stored("print('new words')", f"old words of {name}\n")]
-        nb.write(nb.normalise(new_notebook(cells=cells)), tmp_path / f"{name}.ipynb")
+    nb.write(nb.normalise(new_notebook(cells=other)), tmp_path / "a.ipynb")
     said = run_pytest(tmp_path, "-n", "2", "--dist", "loadfile")
-    assert "2 failed, 2 passed, 2 errors" in said, said
-    assert len(re.findall(r"^ +[\d.]+ s, +\d+ MB  \S*[ab]\.ipynb$", said, re.M)) == 2, "each worker hands in what it measured"
-    assert said.count("at most 0 s are allowed") >= 2 and "old words of a" in said and "old words of b" in said
+    failed = set(re.findall(r"^FAILED \S*?(\w\.ipynb::Cell \d+)", said, re.M))
+    assert failed == {"x.ipynb::Cell 3", "x.ipynb::Cell 4", "x.ipynb::Cell 5", "a.ipynb::Cell 1"}, said
+    assert "4 failed, 5 passed, 2 errors" in said and said.count("at most 0 s are allowed") >= 2 and "old words of a" in said
+    assert len(re.findall(r"^ +[\d.]+ s, +\d+ MB  \S*[ax]\.ipynb$", said, re.M)) == 2, "each worker hands in what it measured"
 
 
-def test_pytest_names_a_notebook_in_conflict(tmp_path: Path) -> None:
+def test_pytest_names_a_notebook_in_conflict(tmp_path: Path, request: pytest.FixtureRequest) -> None:
     in_conflict(tmp_path / "x.ipynb")
-    said = run_pytest(tmp_path, "--collect-only")
-    assert "x.ipynb has the marks of a merge conflict" in said and "make execute" in said and "Traceback" not in said, said
+    file = nbval.plugin.IPyNbFile.from_parent(request.session, path=tmp_path / "x.ipynb")
+    with pytest.raises(file.CollectError, match="x.ipynb has the marks of a merge conflict(.|\n)*make execute"):
+        file.collect()

@@ -11,6 +11,7 @@ import ast
 import re
 import unicodedata
 from difflib import SequenceMatcher
+from functools import lru_cache
 from typing import NamedTuple
 
 from IPython.core.inputtransformer2 import TransformerManager
@@ -65,6 +66,7 @@ def blocks(source: str) -> list[Block]:
     return found
 
 
+@lru_cache(maxsize=1024)  # parsing a cell takes milliseconds, and every tool asks for the same cells again
 def stub(source: str) -> str:
     """The student's version of a code cell: each solution block becomes one line that raises NotImplementedError."""
     lines: list[str | None] = [None, *source.split("\n")]

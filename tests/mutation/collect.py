@@ -28,7 +28,7 @@ class Exercise(pytest.Item):
     def runtest(self) -> None:
         from tests.mutation.run import complaints, equivalent, survey
 
-        whole = os.environ.get("COURSE_MUTANTS") == "all"  # as in `make test-all`: those of the answers in tests/right, too
+        whole = os.environ.get("COURSE_TESTS") == "all"  # as in `make test-all`: those of the answers in tests/right, too
         file = self.path.stem
         if found := complaints(survey(file, self.name, whole=whole), equivalent(file), whole=whole):
             advice = "Close the hole in the checker, or give the reason in tests/equivalent (python -m tests.mutation)."
