@@ -16,6 +16,9 @@ PYTEST ?=
 JOBS ?= auto
 SIDE_BY_SIDE := -n $(JOBS) --dist loadfile --no-loadscope-reorder --durations=10 --durations-min=1
 
+# Compiled code is kept: each of the many processes that run tests starts two seconds sooner.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help setup lab test test-all test-fast test-real mutants execute prose slides train bench clean
 

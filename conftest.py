@@ -110,7 +110,10 @@ def pytest_configure(config: pytest.Config) -> None:
 
     def timed_setup(self: plugin.IPyNbFile) -> None:
         self.started = time.monotonic()
-        start(self)
+        try:
+            start(self)
+        except RuntimeError:  # side by side two kernels may be given the same port, and one dies: once more
+            start(self)
 
     def measured_teardown(self: plugin.IPyNbFile) -> None:
         running = self.kernel is not None and self.kernel.is_alive()

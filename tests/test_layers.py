@@ -236,7 +236,7 @@ def test_the_receptive_field_is_where_the_gradient_can_be_non_zero(name: str) ->
         field = receptive_field(model, layer, tuple(x.shape[2:]))
         assert field.units == tuple(kept.shape[2:])
         last, middle = [n - 1 for n in field.units], [n // 2 for n in field.units]
-        units = {(0, 0), (last[0], last[1]), (middle[0], middle[1]), (0, last[1]), (middle[0], 0)}
+        units = {(0, last[1]), (last[0], middle[1]), (middle[0], 0)}
         for row, column in units:
             assert field.box(row, column) == brute_force(kept, x, row, column), (layer, row, column)
         checked.append(layer)

@@ -42,7 +42,7 @@ NEAR_BEGIN = [
     "    ### BEGIN SOLUTION ", "    ### BEGIN SOLUTION\t", "    ###\tBEGIN SOLUTION", "\t### BEGIN SOLUTION", "    ### BEGIN SOLUTION of it",
     "    ### BEGIN-SOLUTION", "    ### BEGIN_SOLUTION", "    ### BEGINSOLUTION", "    ### BEGIN", "    ### SOLUTION", "    ### START SOLUTION",
     "    #BEGIN SOLUTION", "    # # # BEGIN SOLUTION", "    ### \u0412EGIN SOLUTION", "    \uff03\uff03\uff03 BEGIN SOLUTION", "    # begin solution:",
-    "    # here BEGIN SOLUTION", "    x = x  ### BEGIN SOLUTION", "    BEGIN SOLUTION", "    ### BEGIN SOLUTION\r", "    ### BEGIN\u00a0SOLUTION",
+    "    # here BEGIN SOLUTION", "    ## BEGIN S#OLUTION", "    x = x  ### BEGIN SOLUTION", "    BEGIN SOLUTION", "    ### BEGIN SOLUTION\r", "    ### BEGIN\u00a0SOLUTION",
     '    "### BEGIN SOLUTION"', "    # solution", "    ## BEGIN", "    ### YOUR CODE",
 ]  # fmt: skip
 
@@ -140,7 +140,7 @@ def edited(line: str, edits: list[tuple[str, int, str]]) -> str:
     return line
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=1000, deadline=None, derandomize=True)  # the same slips every time: CI fails for a change only
 @given(st.lists(EDITS, max_size=2), st.lists(EDITS, max_size=2))
 def test_slips_in_the_marks_never_let_the_solution_through(first: list, second: list) -> None:
     source = SOLVED.replace(BEGIN, edited(BEGIN, first)).replace(END, edited(END, second))

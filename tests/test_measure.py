@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import torch
 from scipy import stats
-from skimage.metrics import structural_similarity
 from torch import Tensor, nn
 
 from course_utils import measure
@@ -196,6 +195,8 @@ def test_rank_correlation_refuses_maps_that_do_not_match() -> None:
 
 @pytest.mark.parametrize("channels", [1, 3])
 def test_ssim_against_scikit_image(channels: int) -> None:
+    from skimage.metrics import structural_similarity  # here: it takes a second, and every process reads this file
+
     x = torch.rand(4, channels, 17, 23, generator=generator(0))
     x[1] = 0.5  # flat: no variance
     changes = (0.0, 0.02, 0.2, 0.9)

@@ -84,7 +84,7 @@ def test_ci_runs_what_the_readme_names() -> None:
 
 def pytest_line(target: str) -> str:
     """The command that a target of the Makefile would run pytest with."""
-    lines = subprocess.run(["make", "-n", target, "NAME="], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    lines = subprocess.run(["make", "-n", target, "NAME=", "PYTEST=", "JOBS=auto"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     return next(line for line in lines.replace("\\\n", " ").splitlines() if "-m pytest" in line)
 
 

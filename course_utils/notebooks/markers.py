@@ -121,6 +121,7 @@ def resembles(line: str) -> bool:
     if "###" in text:
         return True
     comments = [words(part) for part in text.split("#")[1:]]
+    comments.append(words(text.partition("#")[2].replace("#", "")))  # one that slipped into a word does not hide it
     if any("".join(part) in (*HEADS, TAIL, TAIL + "S") for part in comments):
         return True
     if any(announces(part[1:][start:], 0.75) for part in comments for start in range(len(part))):
