@@ -7,9 +7,11 @@ a notebook that takes too long or too much memory fails.
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import re
+import sys
 import time
 from collections.abc import Iterator
 from copy import deepcopy
@@ -154,6 +156,16 @@ def pytest_collectstart(collector: pytest.Collector) -> None:
 
 
 # ---------------------------------------------------------------- side by side
+
+
+@pytest.fixture(autouse=True, scope="module")
+def own_look() -> Iterator[None]:
+    """Each file's tests begin with matplotlib's own settings: which file ran before is up to chance."""
+    matplotlib = sys.modules.get("matplotlib")
+    with matplotlib.rc_context() if matplotlib else contextlib.nullcontext():
+        if matplotlib:
+            matplotlib.rcdefaults()
+        yield
 
 
 @pytest.hookimpl(optionalhook=True)

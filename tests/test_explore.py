@@ -122,7 +122,7 @@ def test_the_picture_has_twice_the_pixels_of_its_size() -> None:
         assert picture.size == (2 * 200, 2 * 100)  # 2 x 1 inches of 100 points
     assert made.image.width == "200"
     assert made._repr_mimebundle_()[1] == {"image/png": {"width": 200, "height": 100}}
-    wide = Panel(lambda inches: Figure(figsize=(inches, 1)), {"inches": counter("inches", 2, 4, 2)})
+    wide = Panel(lambda inches: Figure(figsize=(inches, 1), dpi=100), {"inches": counter("inches", 2, 4, 2)})
     wide.controls["inches"].value = 4
     assert wide.image.width == "400", "the shown size follows the drawing"
 
