@@ -115,6 +115,26 @@ def interval(share: float, count: int, z: float = 1.96) -> tuple[float, float]:
     return max(0.0, middle - half), min(1.0, middle + half)
 
 
+def mean_interval(values: Tensor, minus: Tensor | None = None) -> tuple[float, float, float]:
+    """The mean of independent values `[M]` and its 95 % interval: (mean, low, high), by the normal approximation.
+
+    minus: other values; then it is the difference of the two means (mean of `values` minus mean of `minus`).
+    """
+    parts = [part.detach().double().flatten() for part in (values, minus) if part is not None]
+    if any(len(part) < 2 for part in parts):
+        raise ValueError(f"{[len(part) for part in parts]} values are given; an interval needs at least two.")
+    mean = (parts[0].mean() - (parts[1].mean() if minus is not None else 0)).item()
+    half = 1.96 * sum((part.var() / len(part)).item() for part in parts) ** 0.5
+    return mean, mean - half, mean + half
+
+
+def purity(labels: Tensor) -> Tensor:
+    """The share of each row's most frequent label: labels `[U, k]`, whole numbers, gives `[U]`, from 1 / k to 1."""
+    if labels.dim() != 2 or labels.shape[1] == 0 or labels.is_floating_point():
+        raise ValueError(f"labels is {labels.dtype} {list(labels.shape)}; whole numbers [U, k] are expected.")
+    return (labels[:, :, None] == labels[:, None, :]).sum(2).amax(1) / labels.shape[1]
+
+
 def auc(curve: Tensor) -> Tensor:
     """Area under curves `[N, steps]` whose steps go evenly from 0 to 1: `[N]`."""
     if curve.dim() != 2 or curve.shape[1] < 2:

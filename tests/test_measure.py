@@ -212,3 +212,34 @@ def test_ssim_refuses_pictures_that_do_not_match_or_are_too_small() -> None:
     for one, other in (((2, 1, 12, 12), (1, 1, 12, 12)), ((2, 1, 10, 12), (2, 1, 10, 12)), ((12, 12), (12, 12))):
         with pytest.raises(ValueError, match="H and W at least 11"):
             measure.ssim(torch.zeros(one), torch.zeros(other))
+
+
+# ---------------------------------------------------------------- means and purity
+
+
+def test_mean_interval_against_scipy() -> None:
+    values, others = torch.rand(400, generator=generator(1)), torch.rand(900, generator=generator(2)) - 0.3
+    mean, low, high = measure.mean_interval(values)
+    want = stats.norm.interval(0.95, values.mean(), stats.sem(values))
+    assert (mean, low, high) == pytest.approx((values.mean().item(), *want), abs=1e-4)
+    mean, low, high = measure.mean_interval(values, minus=others)
+    want = stats.ttest_ind(values, others, equal_var=False).confidence_interval(0.95)
+    assert mean == pytest.approx((values.mean() - others.mean()).item()) and (low, high) == pytest.approx(tuple(want), abs=1e-3)
+
+
+def test_mean_interval_refuses_a_single_value() -> None:
+    with pytest.raises(ValueError, match="at least two"):
+        measure.mean_interval(torch.ones(1))
+    with pytest.raises(ValueError, match=r"\[3, 1\] values"):
+        measure.mean_interval(torch.ones(3), minus=torch.ones(1))
+
+
+def test_purity_is_the_share_of_the_most_frequent_label() -> None:
+    labels = torch.tensor([[3, 3, 3, 3], [0, 1, 2, 3], [5, 1, 5, 1], [-1, 2, 2, 2]])
+    assert measure.purity(labels).tolist() == [1.0, 0.25, 0.5, 0.75]
+
+
+@pytest.mark.parametrize("labels", [torch.ones(3).long(), torch.ones(2, 3), torch.ones(2, 0).long()])
+def test_purity_refuses_what_are_no_labels(labels: Tensor) -> None:
+    with pytest.raises(ValueError, match="whole numbers"):
+        measure.purity(labels)

@@ -18,6 +18,10 @@ _MIX_ALL = set(  # what is known to mix all positions, for the words of a messag
 )
 
 
+class NoField(ValueError):
+    """A unit of the layer may see every pixel, or it is not known which."""
+
+
 @dataclass(frozen=True)
 class ReceptiveField:
     """The pixels that the units of a layer see: ints, or (rows, columns) where the two differ.
@@ -66,7 +70,7 @@ def receptive_field(model: nn.Module, layer: str | nn.Module, size: int | tuple[
     try:
         plan = Plan(model, sides)
     except Exception as problem:  # whatever a forward does to stand-ins for tensors
-        raise ValueError(
+        raise NoField(
             f"the forward of {type(model).__name__} cannot be written down as fixed steps, so what its layers see is "
             f"not known: {problem}"
         ) from problem
@@ -81,7 +85,7 @@ def receptive_field(model: nn.Module, layer: str | nn.Module, size: int | tuple[
         hint = f" Choose a layer before it, such as {last[0]!r}." if last else ""
         known = seen is None or seen.rstrip(")").split("(")[-1].lower() in _MIX_ALL
         why = "every pixel is seen by every unit" if known else "it is not known which pixels a unit sees"
-        raise ValueError(f"layer {name!r} has no receptive field of its own: from {seen} on, {why}.{hint}")
+        raise NoField(f"layer {name!r} has no receptive field of its own: from {seen} on, {why}.{hint}")
     if 0 in (len(seen[0]), len(seen[1])):
         raise ValueError(f"size is {size}; for layer {name!r} the picture is too small: its map would be empty.")
 

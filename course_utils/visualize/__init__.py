@@ -1,10 +1,11 @@
 """Looking inside: maps of what a network's decision depends on, and checks on such maps."""
 
 from .occlusion import heat_map, occlusion, occlusion_logits, window_starts
+from .patches import TopPatches, only_boxes, top_patches
 from .saliency import integrated_gradients, saliency, score_gradient, smooth_grad
 from .sanity import deletion_curve, randomize_weights
 
 __all__ = [
-    "deletion_curve", "heat_map", "integrated_gradients", "occlusion", "occlusion_logits", "randomize_weights",
-    "saliency", "score_gradient", "smooth_grad", "window_starts",
+    "TopPatches", "deletion_curve", "heat_map", "integrated_gradients", "occlusion", "occlusion_logits", "only_boxes",
+    "randomize_weights", "saliency", "score_gradient", "smooth_grad", "top_patches", "window_starts",
 ]  # fmt: skip

@@ -1,0 +1,55 @@
+"""Running a network up to a layer and no further."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from torch import Tensor, nn
+
+from .activations import layer_name, resolve
+
+
+class _Reached(Exception):
+    """The layer has run; what lies behind it need not."""
+
+
+@contextlib.contextmanager
+def stopped_at(model: nn.Module, layer: str | nn.Module) -> Iterator[Callable[[Tensor], Tensor]]:
+    """`with stopped_at(model, "features.3") as run: run(x)` gives that layer's output; the rest of the network does not run.
+
+    A layer that the forward calls several times gives its last output, as in `capture`: how often it is called is found out
+    with the first picture. Modes and gradients are the caller's business. The hook is gone after the block.
+    """
+    name, module = layer_name(model, layer), resolve(model, layer)
+    outputs: list[Any] = []
+    last: int | None = None  # the number of the call to stop at, once it is known
+
+    def hook(_: nn.Module, inputs: tuple, output: Any) -> None:
+        outputs.append(output)
+        if len(outputs) == last:
+            raise _Reached
+
+    def run(x: Tensor) -> Tensor:
+        nonlocal last
+        if last is None:
+            model(x[:1].clone())
+            last = len(outputs)
+            if last == 0:
+                raise ValueError(f"layer {name!r} does not run when the model is called; choose another.")
+        outputs.clear()
+        try:
+            model(x.clone())  # the model may change its input in place
+        except _Reached:
+            if not isinstance(outputs[-1], Tensor):
+                raise ValueError(f"layer {name!r} gives a {type(outputs[-1]).__name__}; one that gives a tensor is expected.") from None
+            return outputs.pop()
+        raise ValueError(f"layer {name!r} was called {last} times for the first picture, and less often later; choose another.")
+
+    handle = module.register_forward_hook(hook)
+    try:
+        yield run
+    finally:
+        handle.remove()
+        outputs.clear()
