@@ -34,7 +34,11 @@ def stopped_at(model: nn.Module, layer: str | nn.Module) -> Iterator[Callable[[T
     def run(x: Tensor) -> Tensor:
         nonlocal last
         if last is None:
-            model(x[:1].clone())
+            try:
+                model(x[:1].clone())
+            except Exception:  # what lies behind the layer may not take pictures of this size, and need not
+                if not outputs:
+                    raise
             last = len(outputs)
             if last == 0:
                 raise ValueError(f"layer {name!r} does not run when the model is called; choose another.")
