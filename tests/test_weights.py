@@ -9,10 +9,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from course_utils.models import AENet10, DenseNet10, LeNet, Normalized, SceneNet
+from course_utils.models import AENet10, DenseNet10, LeNet, Normalized, SceneNet, StrideNet
 from course_utils.runtime import generator
 from course_utils.visualize import (
-    above_nyquist, dead_filters, filter_pictures, first_layer_weights, mosaic, roughness, weight_tiles, without_filters,
+    above_nyquist, dead_filters, filter_pictures, first_layer_weights, mosaic, roughness, shift_wobble, weight_tiles,
+    without_filters,
 )  # fmt: skip
 
 
@@ -172,6 +173,27 @@ def test_dead_filters_are_those_that_never_give_anything_above_zero() -> None:
         dead_filters(net, 2 * x)
     with pytest.raises(ValueError, match="batch_size is 0"):
         dead_filters(net, x, batch_size=0)
+
+
+def test_a_map_of_every_pixel_does_not_wobble_and_a_coarse_one_does() -> None:
+    x = torch.zeros(3, 1, 28, 28)
+    x[:, :, 8:20, 8:20] = torch.rand(3, 1, 12, 12, generator=generator(1))
+    torch.manual_seed(0)
+    fine, coarse = StrideNet(7, 1), StrideNet(7, 4)
+    coarse[0].load_state_dict(fine[0].state_dict())
+    still, moving = (shift_wobble(net, x, "0") for net in (fine, coarse))
+    assert still.shape == (16,) and (still < 1e-3).all() and (moving > 20 * still).all()
+    means = torch.stack([coarse[0](x.roll((a, b), (2, 3))).mean((2, 3)) for a in range(4) for b in range(4)]).detach()
+    assert torch.allclose(moving, means.std(0, correction=0).mean(0) / means.abs().mean((0, 1)), atol=1e-6)
+    with pytest.raises(ValueError, match="shifts is 1; a whole number of at least 2"):
+        shift_wobble(fine, x, "0", shifts=1)
+
+
+@pytest.mark.parametrize("kernel, stride", [(11, 4), (7, 4), (7, 2), (5, 1)])
+def test_the_first_layer_of_a_stride_net_leaves_the_rest_as_it_is(kernel: int, stride: int) -> None:
+    net = StrideNet(kernel, stride, classes=5)
+    assert net(torch.rand(2, 1, 28, 28)).shape == (2, 5) and first_layer_weights(net).shape == (16, 1, kernel, kernel)
+    assert [tuple(p.shape) for p in list(net.parameters())[2:]] == [(32, 16, 3, 3), (32,), (5, 32 * 49), (5,)]
 
 
 @pytest.mark.parametrize("wrap", [lambda net: net, lambda net: Normalized(net, 0.1, 0.3)])

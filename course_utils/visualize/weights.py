@@ -134,6 +134,25 @@ def dead_filters(model: nn.Module, x: Tensor, layer: str | nn.Module | None = No
     return ~alive
 
 
+def shift_wobble(model: nn.Module, x: Tensor, layer: str | nn.Module, *, shifts: int = 4) -> Tensor:
+    """How much a layer's mean output changes when the pictures are shifted by 0 to `shifts` - 1 pixels, `[K]`.
+
+    For each filter: the mean over the map, its deviation over the shifts x shifts places of a picture, averaged over the
+    pictures, relative to its average. What a map can carry moves along with the picture, and its mean stays. Pixels that
+    leave at one edge come in at the other, so pictures need an even border.
+    """
+    check_pictures(x, model)
+    check_count(shifts, "shifts", least=2)
+    watched, means = resolve(model, layer), []
+    with frozen(model), torch.no_grad(), capture(model, watched) as seen:
+        for down in range(shifts):
+            for right in range(shifts):
+                model(x.roll((down, right), (2, 3)))
+                means.append(seen[watched].mean((2, 3)))
+    places = torch.stack(means)
+    return places.std(0, correction=0).mean(0) / places.abs().mean((0, 1)).clamp_min(1e-12)
+
+
 def without_filters(model: nn.Module, filters: Iterable[int] | Tensor, layer: str | nn.Module | None = None) -> nn.Module:
     """A copy of the model in which some filters of a layer (None: the first) give 0 everywhere: weights and biases are 0."""
     name = layer_name(model, first_layer(model) if layer is None else layer)
