@@ -46,6 +46,7 @@ def bank(*shape: int, seed: int) -> Tensor:
 def banks() -> Iterator[Case]:
     yield {"w": bank(6, 3, 5, 4, seed=1)}
     yield {"w": 0.01 * bank(4, 1, 3, 7, seed=2)}
+    yield {"w": -bank(5, 3, 4, 4, seed=8).flip(0)}  # here the first filter holds the largest weight, a positive one
 
 
 def strides() -> Iterator[Case]:
@@ -63,7 +64,10 @@ def sleepers() -> Iterator[Case]:
         for k, colour in enumerate((0, 1, 2, 2, 1, 1, 0)):
             layer.weight.data[k, colour] = 1.0
         layer.bias.data = torch.tensor([-3.6, -3.6, -3.6, -3.0, -2.5, -1.0, -9.0, 0.0, 0.1])
-        yield {"layer": layer, "x": chosen, "batch_size": batch_size}
+        for one in (layer.weight, layer.bias):
+            one.grad = torch.full_like(one, 0.5)
+        yield {"layer": layer.eval(), "x": chosen, "batch_size": batch_size}
+    yield {"layer": nn.Conv2d(3, 1, 2), "x": x, "batch_size": 3}  # one filter
 
 
 class Counted(nn.Conv2d):
@@ -78,10 +82,11 @@ class Counted(nn.Conv2d):
 
 def in_batches(f: Callable) -> None:
     """No call of the layer gets more than batch_size pictures."""
-    layer = Counted(3, 2, 2)
-    call(f, layer=layer, x=torch.rand(11, 3, 5, 5, generator=generator(8)), batch_size=4)
-    expect(layer.most > 0, "the layer was not called; give it the pictures.")
-    expect(layer.most <= 4, f"the layer was given {layer.most} pictures at once with batch_size 4; go through x.split(batch_size).")
+    for size in (4, 2):
+        layer = Counted(3, 2, 2)
+        call(f, layer=layer, x=torch.rand(11, 3, 5, 5, generator=generator(8)), batch_size=size)
+        expect(layer.most > 0, "the layer was not called; give it the pictures.")
+        expect(layer.most <= size, f"the layer was given {layer.most} pictures at once with batch_size {size}; go through x.split(batch_size).")
 
 
 def most(layer: nn.Module, x: Tensor) -> Tensor:
