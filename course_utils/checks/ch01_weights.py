@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from .. import visualize
-from ..checking import PICTURES, TENSORS, Case, Exercise, call, expect
+from ..checking import PICTURES, TENSORS, Case, Exercise, sleepers
 from ..checking.battery import ONE_PICTURE
 from ..runtime import generator
 
@@ -52,41 +52,6 @@ def banks() -> Iterator[Case]:
 def strides() -> Iterator[Case]:
     for seed, shape, stride, size in ((3, (5, 3, 7, 6), 2, 32), (4, (4, 1, 5, 5), 3, 24), (5, (3, 3, 9, 9), 4, 20), (6, (3, 1, 5, 3), 1, 9)):
         yield {"w": bank(*shape, seed=seed), "stride": stride, "size": size}
-
-
-def sleepers() -> Iterator[Case]:
-    """Filters that wake for one picture, in one corner, for some pictures, everywhere; that are below 0 on average; that give 0 at most."""
-    x = 0.05 + 0.5 * torch.rand(7, 3, 6, 7, generator=generator(7))
-    x[:, 1, :2, :2], x[0, 0], x[-1, 1], x[3, 2, :2, :2], x[[0, 3, 6], 2, 4:, 4:] = 0.85, 0.95, 0.95, 0.95, 0.8
-    for chosen, batch_size in ((x, 3), (x.flip(0), 4), (x[1:-1], 2)):
-        layer = nn.Conv2d(3, 9, 2)
-        layer.weight.data = torch.zeros(9, 3, 2, 2)
-        for k, colour in enumerate((0, 1, 2, 2, 1, 1, 0)):
-            layer.weight.data[k, colour] = 1.0
-        layer.bias.data = torch.tensor([-3.6, -3.6, -3.6, -3.0, -2.5, -1.0, -9.0, 0.0, 0.1])
-        for one in (layer.weight, layer.bias):
-            one.grad = torch.full_like(one, 0.5)
-        yield {"layer": layer.eval(), "x": chosen, "batch_size": batch_size}
-    yield {"layer": nn.Conv2d(3, 1, 2), "x": x, "batch_size": 3}  # one filter
-
-
-class Counted(nn.Conv2d):
-    """A convolution that knows the largest batch it was given."""
-
-    most = 0
-
-    def forward(self, x: Tensor) -> Tensor:
-        self.most = max(self.most, len(x))
-        return super().forward(x)
-
-
-def in_batches(f: Callable) -> None:
-    """No call of the layer gets more than batch_size pictures."""
-    for size in (4, 2):
-        layer = Counted(3, 2, 2)
-        call(f, layer=layer, x=torch.rand(11, 3, 5, 5, generator=generator(8)), batch_size=size)
-        expect(layer.most > 0, "the layer was not called; give it the pictures.")
-        expect(layer.most <= size, f"the layer was given {layer.most} pictures at once with batch_size {size}; go through x.split(batch_size).")
 
 
 def most(layer: nn.Module, x: Tensor) -> Tensor:
@@ -154,24 +119,6 @@ EXERCISES = (
         (lambda w: sum(d.abs().mean((1, 2, 3)) for d in steps(w)) / w.abs().mean((1, 2, 3)), "these are means, and there are fewer differences than weights; take sums."),
         (lambda w: sum((w - w.roll(1, d)).abs().sum((1, 2, 3)) for d in (2, 3)) / total(w), "roll joins the last row to the first, and they are no neighbours; use w.diff."),
     )),
-    Exercise("dead_filters", dead_filters, sleepers, difficulty=2, minutes=12, battery=PICTURES, what="the result", also=in_batches, hints=(
-        "A filter is alive as soon as one output is above 0, in any picture, at any place. So a running note for each filter is enough.",
-        "for part in x.split(batch_size): layer(part) is [n, K, rows, columns]; .amax((0, 2, 3)) is the largest output of each filter.",
-        "Keep alive = alive | (largest > 0), begun with False, under torch.no_grad(); return ~alive.",
-    ), mistakes=(
-        (lambda layer, x, b: most(layer, x) > 0, "these are the filters that live; a dead one is never above 0."),
-        (lambda layer, x, b: most(layer, x) < 0, "an output of exactly 0 is not above 0: such a filter is dead as well."),
-        (lambda layer, x, b: layer(x).detach().amin((0, 2, 3)) <= 0, "one output that is not above 0 does not make a filter dead; look at its largest output."),
-        (lambda layer, x, b: layer(x).detach().mean((0, 2, 3)) <= 0, "a filter that is below 0 on average may be above 0 somewhere; look at its largest output."),
-        (lambda layer, x, b: most(layer, x[:b]) <= 0, "only the first batch counts; a filter may wake later."),
-        (lambda layer, x, b: most(layer, x.split(b)[-1]) <= 0, "only the last batch counts; keep a note of what was alive before."),
-        (lambda layer, x, b: torch.stack([most(layer, part) <= 0 for part in x.split(b)]).any(0),
-         "a filter that sleeps in one batch counts as dead; it must sleep in all of them."),
-        (lambda layer, x, b: most(layer, x[: len(x) // b * b]) <= 0, "the last batch, which is smaller, is left out."),
-        (lambda layer, x, b: layer(x).detach().mean((2, 3)).amax(0) <= 0, "the mean over the map is compared; one place above 0 is enough to be alive."),
-        (lambda layer, x, b: (layer(x).detach().amax((2, 3)) <= 0).any(0), "a filter that sleeps in one picture counts as dead; it must sleep in all of them."),
-        (lambda layer, x, b: layer.weight.detach().abs().sum((1, 2, 3)) == 0, "the weights are looked at; a filter is dead by its outputs on the pictures."),
-    )),
     Exercise("share_above", share_above, strides, difficulty=2, minutes=15, battery=(ONE_PICTURE, *TENSORS), what="the share", hints=(
         "The Fourier transform says how much of each wave is in a filter. Add up the energy of the waves that are too fine, and divide by all of it.",
         "torch.fft.fft2(w, s=(size, size)) pads with zeros and transforms; .abs().square().sum(1) is the energy, [K, size, size]; "
@@ -191,5 +138,23 @@ EXERCISES = (
         (lambda w, stride, size: torch.stack([share(w[:, c : c + 1], 1 / (2 * stride), size) for c in range(w.shape[1])]).mean(0),
          "shares of single colours are averaged; add up the energies of the colours first."),
         (lambda w, stride, size: share_above(w, stride, size) * 100, "these are percent; a share from 0 to 1 is expected."),
+    )),
+    Exercise("dead_filters", dead_filters, sleepers.cases, difficulty=2, minutes=12, battery=PICTURES, what="the result", also=sleepers.in_batches, hints=(
+        "A filter is alive as soon as one output is above 0, in any picture, at any place. So a running note for each filter is enough.",
+        "for part in x.split(batch_size): layer(part) is [n, K, rows, columns]; .amax((0, 2, 3)) is the largest output of each filter.",
+        "Keep alive = alive | (largest > 0), begun with False, under torch.no_grad(); return ~alive.",
+    ), mistakes=(
+        (lambda layer, x, b: most(layer, x) > 0, "these are the filters that live; a dead one is never above 0."),
+        (lambda layer, x, b: most(layer, x) < 0, "an output of exactly 0 is not above 0: such a filter is dead as well."),
+        (lambda layer, x, b: layer(x).detach().amin((0, 2, 3)) <= 0, "one output that is not above 0 does not make a filter dead; look at its largest output."),
+        (lambda layer, x, b: layer(x).detach().mean((0, 2, 3)) <= 0, "a filter that is below 0 on average may be above 0 somewhere; look at its largest output."),
+        (lambda layer, x, b: most(layer, x[:b]) <= 0, "only the first batch counts; a filter may wake later."),
+        (lambda layer, x, b: most(layer, x.split(b)[-1]) <= 0, "only the last batch counts; keep a note of what was alive before."),
+        (lambda layer, x, b: torch.stack([most(layer, part) <= 0 for part in x.split(b)]).any(0),
+         "a filter that sleeps in one batch counts as dead; it must sleep in all of them."),
+        (lambda layer, x, b: most(layer, x[: len(x) // b * b]) <= 0, "the last batch, which is smaller, is left out."),
+        (lambda layer, x, b: layer(x).detach().mean((2, 3)).amax(0) <= 0, "the mean over the map is compared; one place above 0 is enough to be alive."),
+        (lambda layer, x, b: (layer(x).detach().amax((2, 3)) <= 0).any(0), "a filter that sleeps in one picture counts as dead; it must sleep in all of them."),
+        (lambda layer, x, b: layer.weight.detach().abs().sum((1, 2, 3)) == 0, "the weights are looked at; a filter is dead by its outputs on the pictures."),
     )),
 )  # fmt: skip

@@ -8,7 +8,7 @@ EQUIVALENT = {
     "roughness/rough_by_numpy: detach dropped: …": "nothing asks for gradients",
     "roughness/rough_by_numpy: to dropped: …": "NumPy keeps the precision, and the tests run on the CPU",
     "roughness/rough_by_convolution: view for reshape: …": "the first two axes are merged, whose order in memory is the usual one",
-    "roughness/rough_by_convolution: axis dropped: … -> ….reshape(len(w), -1).sum(1) for …": "what is not summed here is summed by .reshape(len(w), -1).sum(1)",
+    "roughness/rough_by_convolution: axis dropped: … -> …, …)).reshape(len(w), -1).sum(1) for …": "what is not summed here is summed by .reshape(len(w), -1).sum(1)",
     "roughness/rough_by_convolution: sum dropped: … -> ….abs().reshape(…": "all is summed by .reshape(len(w), -1).sum(1)",
     "dead_filters/…: no_grad dropped: …": "a comparison has no graph, so that the result has none",
     "dead_filters/dead_by_relu: mean for sum: …": "of numbers of at least 0 the mean is 0 where the sum is",
