@@ -28,7 +28,7 @@ QUESTIONS: dict[str, tuple[Question, ...]] = {
         Question("Does this mean that convolutional networks cannot be used for anything critical?", "D2:259"),
         HOW_MUCH_KNOWN,
     ),
-    "01": (),
+    "01": (Question("Why look inside a network at all?", "D1:50"),),
     "02": (Question("Which features do these pictures show?", "D1:212"),),
     "03": (
         Question("Which features do these pictures show?", "D1:212"),

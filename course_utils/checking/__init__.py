@@ -1,10 +1,10 @@
 """The toolbox for checkers: what an exercise is, what may be expected of an answer, and how an answer is tried.
 
-From the ground up: `exercise`, `expectations`, `guard`, `calls`, `counting`, `probes`, `slips`, `noise`, `deletion`, `battery`,
+From the ground up: `exercise`, `expectations`, `guard`, `calls`, `counting`, `probes`, `slips`, `noise`, `deletion`, `sleepers`, `battery`,
 `examine`, `words`, `trial`.
 """
 
-from . import deletion, noise, slips
+from . import deletion, noise, sleepers, slips
 from .battery import ATTACK, PICTURES, TENSORS
 from .calls import call, untouched
 from .counting import counting
@@ -17,5 +17,5 @@ from .trial import GOING_ON, objection, verdict
 __all__ = [
     "ATTACK", "Case", "Exercise", "GOING_ON", "Item", "Mistake", "OpenTask", "PICTURES", "TENSORS", "TimeUp", "attack_cases", "call",
     "counting", "deletion", "expect", "expect_budget", "expect_close", "expect_inside", "expect_trains", "guarded", "noise", "objection",
-    "probe", "returned", "slips", "untouched", "verdict",
+    "probe", "returned", "sleepers", "slips", "untouched", "verdict",
 ]  # fmt: skip

@@ -1,9 +1,9 @@
 """The networks and their shipped checkpoints: `load("lenet-digits")`."""
 
 from .checkpoints import available, classifier, load, save
-from .networks import AENet10, AllConv, Autoencoder, Chain, DenseNet10, LeNet, NiN, Normalized, SceneNet, SignNet, SmallVGG
+from .networks import AENet10, AllConv, Autoencoder, Chain, DenseNet10, LeNet, NiN, Normalized, SceneNet, SignNet, SmallVGG, StrideNet
 
 __all__ = [
     "AENet10", "AllConv", "Autoencoder", "Chain", "DenseNet10", "LeNet", "NiN", "Normalized", "SceneNet", "SignNet",
-    "SmallVGG", "available", "classifier", "load", "save",
+    "SmallVGG", "StrideNet", "available", "classifier", "load", "save",
 ]  # fmt: skip
