@@ -53,9 +53,10 @@ def project_back(
     check_pictures(x, model)
     x = watched(x)
     with relu_rule(model, rule):
-        value = neuron(activation(model, x, layer), unit, layer_name(model, layer))
-        if pick("rule", rule, RULES) != "backprop":
-            _refuse_other_bends(value, rule)
+        maps = activation(model, x, layer)
+        if rule != "backprop":
+            _refuse_other_bends(maps, rule)
+        value = neuron(maps, unit, layer_name(model, layer))
         return gradient(value * (value != 0), x)
 
 
@@ -171,9 +172,9 @@ def _per_picture(maps: Tensor, unit: int | tuple[int, ...] | Tensor, where: str)
     return own
 
 
-def _refuse_other_bends(value: Tensor, rule: str) -> None:
+def _refuse_other_bends(maps: Tensor, rule: str) -> None:
     """Walk the graph below: a ReLU in other words, or another kind of bend, would silently keep its own derivative."""
-    todo, seen = [value.grad_fn], set()
+    todo, seen = [maps.grad_fn], set()
     while todo:
         if (step := todo.pop()) is None or step in seen:
             continue
