@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor, nn
 
 from .. import visualize
-from ..checking import PICTURES, TENSORS, Case, Exercise, Mistake, call, expect, guarded
+from ..checking import PICTURES, TENSORS, Case, Exercise
 from ..checking.battery import ONE_PICTURE
+from ..checking.hooking import hooked, layered, leaves_nothing, networks
 from ..runtime import generator
 
 
@@ -34,31 +35,7 @@ def with_guided(model: nn.Module, run: Callable[[], Tensor]) -> Tensor:
     return hooked(model.modules(), lambda g: g.clamp(min=0), run)
 
 
-def hooked(modules: Iterable[nn.Module], change: Callable[[Tensor], Tensor | None], run: Callable[[], Tensor], kind: type = nn.ReLU) -> Tensor:
-    """run() while the modules of a kind change the gradient of their output."""
-
-    def hook(module: nn.Module, inputs: tuple, output: Tensor) -> None:
-        output.register_hook(change)
-
-    handles = [module.register_forward_hook(hook) for module in modules if isinstance(module, kind)]
-    try:
-        return run()
-    finally:
-        for handle in handles:
-            handle.remove()
-
-
 # ---------------------------------------------------------------- what they are tried on
-
-
-def layered(model: nn.Module) -> nn.Module:
-    """With fixed weights that hold gradients, partly in train mode: as one finds models in the middle of some work."""
-    chance = generator(7)
-    for weights in model.parameters():
-        weights.data = 0.5 * torch.randn(weights.shape, generator=chance)
-        weights.grad = torch.full_like(weights, 0.5)
-    model.eval()[1].train()
-    return model
 
 
 def maps() -> Iterator[Case]:
@@ -81,42 +58,6 @@ def gradients() -> Iterator[Case]:
     yield {"before": f, "g": g}
     yield {"before": f[:1] - 3, "g": g[:1]}
     yield {"before": torch.tensor([[1.0, -1, 5], [2, -5, -7], [-3, 2, 4]]), "g": torch.tensor([[-2.0, 3, -1], [6, -3, 1], [2, -1, 3]])}
-
-
-def networks() -> Iterator[Case]:
-    for in_place, seed in ((False, 1), (True, 2)):
-        model, x = nested(in_place), torch.rand(3, 2, 8, 6, generator=generator(seed))
-        yield {"model": model, "run": lambda model=model, x=x: map_back(model, x, 1)}
-
-
-def nested(in_place: bool) -> nn.Module:
-    """A ReLU in front, one in a block that runs twice, and a convolution that no ReLU follows."""
-    twice = nn.ReLU(in_place)
-    block = nn.Sequential(nn.Conv2d(4, 4, 3, padding=1), twice, nn.Sequential(nn.Conv2d(4, 4, 3, padding=1), twice))
-    return layered(nn.Sequential(nn.Conv2d(2, 4, 3), nn.ReLU(in_place), nn.MaxPool2d(2), block, nn.Conv2d(4, 4, 3, padding=1), nn.Conv2d(4, 2, 1)))
-
-
-def leaves_nothing(answer: Callable) -> None:
-    """An error inside run() comes out, and the hooks are gone all the same; run() runs once."""
-    model, x, calls = nested(True), torch.rand(1, 2, 8, 6, generator=generator(3)), []
-
-    class Fault(Exception):
-        pass
-
-    def failing() -> Tensor:
-        map_back(model, x, 1)
-        raise Fault
-
-    call(answer, model=model, run=lambda: calls.append(0) or map_back(model, x, 1))
-    expect(len(calls) == 1, f"run() was called {len(calls)} times; call it once.")
-    try:
-        with guarded():
-            answer(model, failing)
-    except Fault:
-        left = sum(len(m._forward_hooks) + len(m._forward_pre_hooks) + len(m._backward_hooks) for m in model.modules())
-        expect(left == 0, f"after an error in run() {left} hooks are still there; remove them in a `finally:` block.")
-        return
-    raise Mistake("an error in run() is swallowed; let it out: `finally:` without `except:`.")
 
 
 # ---------------------------------------------------------------- known mistakes
@@ -145,16 +86,9 @@ def rules(*chosen: Callable[[Tensor, Tensor], Tensor]) -> Callable:
     return lambda f, g: tuple(one(f, g) for one in chosen)
 
 
-def plain(f: Tensor, g: Tensor) -> Tensor:
-    return g * (f > 0)
-
-
-def deconvnet(f: Tensor, g: Tensor) -> Tensor:
-    return g.clamp(min=0)
-
-
-def guided(f: Tensor, g: Tensor) -> Tensor:
-    return g.clamp(min=0) * (f > 0)
+plain = lambda f, g: g * (f > 0)  # noqa: E731
+deconvnet = lambda f, g: g.clamp(min=0)  # noqa: E731
+guided = lambda f, g: g.clamp(min=0) * (f > 0)  # noqa: E731
 
 
 LARGEST = lambda maps, channel: maps[:, channel].flatten(1).amax(1)  # noqa: E731
