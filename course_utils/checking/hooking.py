@@ -39,22 +39,33 @@ def layered(model: nn.Module) -> nn.Module:
 
 
 def slope(model: nn.Module, x: Tensor) -> Tensor:
-    """d (the largest value of channel 1 in each picture) / dx."""
+    """The gradient of the outputs, weighted up and down, for the pictures."""
     x = x.clone().requires_grad_()
-    return torch.autograd.grad(model(x)[:, 1].flatten(1).amax(1).sum(), x)[0]
+    out = model(x)
+    weights = torch.randn(out.shape, generator=generator(9)).to(out)
+    return torch.autograd.grad((out * weights).sum(), x)[0]
 
 
 def networks() -> Iterator[Case]:
-    for in_place, seed in ((False, 1), (True, 2)):
-        model, x = nested(in_place), torch.rand(3, 2, 8, 6, generator=generator(seed))
-        yield {"model": model, "run": lambda model=model, x=x: slope(model, x)}
+    yield trial(nested(False), torch.rand(3, 2, 8, 6, generator=generator(1)))
+    yield trial(nested(True), torch.rand(1, 2, 8, 6, generator=generator(2)).double())
+    yield trial(nn.ReLU(), torch.randn(2, 3, 4, 4, generator=generator(3)))  # the network is a ReLU itself
+
+
+def trial(model: nn.Module, x: Tensor) -> Case:
+    model.to(x.dtype)
+    return {"model": model, "run": lambda: slope(model, x)}
 
 
 def nested(in_place: bool) -> nn.Module:
-    """A ReLU in front, one in a block that runs twice, and a convolution that no ReLU follows."""
+    """ReLUs in front, in blocks, first and last in them, one that runs twice; and a convolution that no ReLU follows."""
+
+    def conv(inputs: int = 4, outputs: int = 4) -> nn.Module:
+        return nn.Conv2d(inputs, outputs, 3, padding=1)
+
     twice = nn.ReLU(in_place)
-    block = nn.Sequential(nn.Conv2d(4, 4, 3, padding=1), twice, nn.Sequential(nn.Conv2d(4, 4, 3, padding=1), twice))
-    return layered(nn.Sequential(nn.Conv2d(2, 4, 3), nn.ReLU(in_place), nn.MaxPool2d(2), block, nn.Conv2d(4, 4, 3, padding=1), nn.Conv2d(4, 2, 1)))
+    block = nn.Sequential(conv(), nn.Sequential(nn.ReLU(in_place), conv(), twice), nn.Sequential(conv(), twice), conv())
+    return layered(nn.Sequential(conv(2), nn.ReLU(in_place), nn.MaxPool2d(2), block, conv(4, 2), nn.ReLU(in_place)))
 
 
 def leaves_nothing(answer: Callable) -> None:
