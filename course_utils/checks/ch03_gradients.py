@@ -38,11 +38,11 @@ def with_guided(model: nn.Module, run: Callable[[], Tensor]) -> Tensor:
 # ---------------------------------------------------------------- what they are tried on
 
 
-def maps() -> Iterator[Case]:
+def activations() -> Iterator[Case]:
     values = torch.randn(4, 3, 7, 5, generator=generator(1))
     yield {"maps": values, "channel": 2}
     yield {"maps": values.flip(0) - 9, "channel": 0}  # nowhere above 0, and larger in size elsewhere
-    yield {"maps": torch.randn(3, 4, 2, 9, generator=generator(2)), "channel": 3}
+    yield {"maps": 1 + 1e-9 * torch.randn(3, 4, 2, 9, generator=generator(2)).double(), "channel": 3}  # equal in single precision
 
 
 def pictures() -> Iterator[Case]:
@@ -95,7 +95,7 @@ LARGEST = lambda maps, channel: maps[:, channel].flatten(1).amax(1)  # noqa: E73
 ORDER = "the three are in another order: backprop, deconvnet, guided."
 
 EXERCISES = (
-    Exercise("strongest", strongest, maps, difficulty=1, minutes=5, battery=(ONE_PICTURE, *TENSORS), what="the table of positions", hints=(
+    Exercise("strongest", strongest, activations, difficulty=1, minutes=5, battery=(ONE_PICTURE, *TENSORS), what="the table of positions", hints=(
         "Look at one channel alone: maps[:, channel] is [N, H, W]. Which axis must stay?",
         ".flatten(1).argmax(1) numbers the places row by row and gives the number of the largest in each picture.",
         "With W places in a row, place // W is the row and place % W the column; torch.stack([rows, columns], 1).",
