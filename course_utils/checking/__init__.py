@@ -1,7 +1,7 @@
 """The toolbox for checkers: what an exercise is, what may be expected of an answer, and how an answer is tried.
 
-From the ground up: `exercise`, `expectations`, `guard`, `calls`, `counting`, `probes`, `slips`, `noise`, `deletion`, `sleepers`, `battery`,
-`examine`, `words`, `trial`.
+From the ground up: `exercise`, `expectations`, `guard`, `calls`, `counting`, `probes`, `slips`, `noise`, `deletion`, `sleepers`,
+`hooking`, `battery`, `examine`, `words`, `trial`.
 """
 
 from . import deletion, noise, sleepers, slips

@@ -1,6 +1,7 @@
-"""Looking inside: maps of what a network's decision depends on, checks on such maps, and weights as pictures."""
+"""Looking inside: maps of what a network's decision depends on, checks on such maps, pictures of weights, patches, and made pictures."""
 
 from .backward import RULES, activation, neuron, project_back, relu_rule, strongest
+from .directions import random_directions, responses
 from .images import class_image, class_score, deep_dream, energy, natural, unit_image, unit_score
 from .inversion import decoder, distance, invert, train_decoder
 from .occlusion import heat_map, occlusion, occlusion_logits, window_starts
@@ -9,11 +10,16 @@ from .patches import TopPatches, only_boxes, top_patches
 from .saliency import integrated_gradients, saliency, score_gradient, smooth_grad
 from .sanity import deletion_curve, randomize_weights
 from .weights import (
+    above_nyquist, dead_filters, filter_pictures, first_layer, first_layer_weights, mosaic, roughness, shift_wobble,
+    weight_tiles, without_filters,
+)  # fmt: skip
 
 __all__ = [
-    "RULES", "TopPatches", "(", "activation", "alpha_norm", "blur", "class_image", "class_score", "decay", "decoder",
-    "deep_dream", "deletion_curve", "distance", "drop_idle", "drop_weak", "energy", "heat_map", "integrated_gradients",
-    "invert", "l2", "maximize", "natural", "neuron", "occlusion", "occlusion_logits", "only_boxes", "project_back",
-    "randomize_weights", "relu_rule", "saliency", "score_gradient", "smooth_grad", "strongest", "top_patches",
-    "total_variation", "train_decoder", "unit_image", "unit_score", "window_starts",
+    "RULES", "TopPatches", "above_nyquist", "activation", "alpha_norm", "blur", "class_image", "class_score",
+    "dead_filters", "decay", "decoder", "deep_dream", "deletion_curve", "distance", "drop_idle", "drop_weak", "energy",
+    "filter_pictures", "first_layer", "first_layer_weights", "heat_map", "integrated_gradients", "invert", "l2",
+    "maximize", "mosaic", "natural", "neuron", "occlusion", "occlusion_logits", "only_boxes", "project_back",
+    "random_directions", "randomize_weights", "relu_rule", "responses", "roughness", "saliency", "score_gradient",
+    "shift_wobble", "smooth_grad", "strongest", "top_patches", "total_variation", "train_decoder", "unit_image",
+    "unit_score", "weight_tiles", "window_starts", "without_filters",
 ]  # fmt: skip

@@ -53,9 +53,10 @@ def project_back(
     check_pictures(x, model)
     x = watched(x)
     with relu_rule(model, rule):
-        value = neuron(activation(model, x, layer), unit, layer_name(model, layer))
-        if pick("rule", rule, RULES) != "backprop":
-            _refuse_other_bends(value, rule)
+        maps = activation(model, x, layer)
+        if rule != "backprop":
+            _refuse_other_bends(maps, rule)
+        value = neuron(maps, unit, layer_name(model, layer))
         return gradient(value * (value != 0), x)
 
 
@@ -144,11 +145,13 @@ def neuron(maps: Tensor, unit: int | tuple[int, ...] | Tensor, layer: str = "") 
     if maps.dim() == 4 and own.shape[1] == 1:
         own = torch.cat([own, strongest(maps, own[:, 0])], 1)
     value = maps[(torch.arange(len(maps), device=maps.device), *own.T)]
-    lowest = value.detach().cpu()
-    for few, what in (((lowest == 0), "is 0 (not active): nothing to map back"), (lowest < 0, "is below 0: the map shows what would raise it")):
+    seen = value.detach().cpu()
+    below = (seen < 0) & (maps.dim() == 4)  # a score below 0 is nothing special
+    for few, what in ((seen == 0, "is 0, not active: nothing maps back"), (below, "is below 0: the map shows what would raise it")):
         if few.any():
             which = "every picture" if few.all() else f"pictures {few.nonzero().flatten().tolist()}"
-            warnings.warn(f"unit {unit if not isinstance(unit, Tensor) else unit.tolist()} of layer {layer!r} {what}, in {which}.", stacklevel=3)
+            shown = unit.tolist() if isinstance(unit, Tensor) else unit
+            warnings.warn(f"unit {shown} of layer {layer!r} {what}, in {which}.", stacklevel=3)
     return value
 
 
@@ -169,9 +172,9 @@ def _per_picture(maps: Tensor, unit: int | tuple[int, ...] | Tensor, where: str)
     return own
 
 
-def _refuse_other_bends(value: Tensor, rule: str) -> None:
+def _refuse_other_bends(maps: Tensor, rule: str) -> None:
     """Walk the graph below: a ReLU in other words, or another kind of bend, would silently keep its own derivative."""
-    todo, seen = [value.grad_fn], set()
+    todo, seen = [maps.grad_fn], set()
     while todo:
         if (step := todo.pop()) is None or step in seen:
             continue
