@@ -6,6 +6,7 @@ As with the exercises (`course_utils.checks`), a file is imported when one of it
 # Tasks file -> the names of its open tasks.
 CHAPTERS: dict[str, tuple[str, ...]] = {
     "ch00_start_here": ("few_pixels",),
+    "ch02_patches": ("better_direction",),
     "ch04_saliency_occlusion": ("better_map",),
     "ch09_fgsm": ("beat_fgsm",),
 }
