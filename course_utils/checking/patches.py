@@ -28,6 +28,8 @@ def lists() -> Iterator[Case]:
         yield {"values": values, "pictures": pictures, "new": new, "start": start}
     values, pictures = old(2, 3, 7)
     yield {"values": values, "pictures": pictures, "new": values.T[[1, 0, 2, 0]].contiguous(), "start": 41}  # equal values
+    many = torch.randint(0, 3, (40, 2), generator=generator(5)).float()  # so many that not every sort keeps their order
+    yield {"values": torch.tensor([[2.0, 1, 1, 0], [1, 1, 1, 1]]), "pictures": torch.arange(8).view(2, 4), "new": many, "start": 50}
     empty = torch.full((3, 4), -torch.inf)  # how a list begins
     yield {"values": empty, "pictures": torch.full((3, 4), -1), "new": torch.randn(6, 3, generator=generator(3)) - 5, "start": 0}
     yield {"values": empty, "pictures": torch.full((3, 4), -1), "new": torch.randn(2, 3, generator=generator(4)), "start": 0}
