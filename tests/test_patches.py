@@ -14,7 +14,7 @@ from torchvision.models import resnet18, squeezenet1_0
 
 from benchmarks.memory import peak_megabytes
 from course_utils import data, models
-from course_utils.layers import capture, stopped_at
+from course_utils.layers import capture, receptive_field, stopped_at
 from course_utils.models import AllConv, LeNet, Normalized, SceneNet, SignNet
 from course_utils.runtime import generator
 from course_utils.visualize import only_boxes, random_directions, responses, top_patches
@@ -54,7 +54,7 @@ def maps_of(model: nn.Module, x: Tensor, layer: str) -> Tensor:
 BEFORE_POOLING = [  # network, channels, side, layer
     (lambda: built(LeNet), 1, 28, "0"), (lambda: built(LeNet), 1, 28, "2"), (lambda: built(LeNet), 1, 28, "3"),
     (lambda: built(SignNet), 3, 48, "4"), (lambda: built(SignNet), 3, 48, "9"), (lambda: built(AllConv, 10, 8), 3, 32, "9"),
-    (branches, 3, 64, "model.features.3"), (branches, 3, 64, "model.features.5"), (shortcuts, 3, 64, "layer1"), (shortcuts, 3, 64, "layer2.0"),
+    (branches, 3, 64, "model.features.3"), (branches, 3, 64, "model.features.5"), (shortcuts, 3, 64, "layer1"), (shortcuts, 3, 96, "layer2.0"),
     (lambda: built(SceneNet), 3, 96, "9"),
 ]  # fmt: skip
 
@@ -65,6 +65,7 @@ def test_the_crop_alone_on_grey_gives_the_unit_its_activation(make: object, chan
     model, x = make(), noise(12, channels, side)
     units = torch.arange(3)
     top = top_patches(model, x, layer, units, k=4)
+    assert top.patches.shape[-1] == receptive_field(model, layer, side).size < side  # and not the whole picture
     alone = only_boxes(x[top.pictures.flatten()], top.boxes.flatten(0, 1))
     rows, columns = top.positions.flatten(0, 1).T
     own = maps_of(model, alone, layer)[torch.arange(len(alone)), units.repeat_interleave(4), rows, columns]

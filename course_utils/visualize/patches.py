@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
@@ -44,13 +45,15 @@ def top_patches(
     With `patches` False none are kept, [U, k, C, 0, 0]: for many directions that takes less time and memory.
     """
     check_count(k, "k")
-    best: _Best | None = None
+    batches, best = _batches(data, batch_size, model), None
+    first = next(batches, None)
+    sees = _sees(model, layer, first[0].shape[2:]) if first else None  # before there is a hook, which would hide the layer
     with frozen(model), torch.no_grad(), stopped_at(model, layer) as run:
-        for x, y in _batches(data, batch_size, model):
+        for x, y in itertools.chain([first] if first else [], batches):
             phi = _maps(run, x, layer_name(model, layer))
             if best is None:
                 mix = _vectors(units, directions, phi)
-                best = _Best(k, len(mix), _Field(model, layer, x, phi), x, check_colour(fill, x), patches)
+                best = _Best(k, len(mix), _Field(sees, x, phi), x, check_colour(fill, x), patches)
             best.add(x, y, *strongest(phi, mix))
     if best is None or best.seen < k:
         raise ValueError(f"the data holds {best.seen if best else 0} pictures; at least k = {k} are expected, one for each place.")
@@ -77,18 +80,21 @@ def only_boxes(x: Tensor, boxes: Tensor, *, fill: float | Tensor = 0.5) -> Tenso
     return x.where(inside[:, None], check_colour(fill, x))
 
 
+def _sees(model: nn.Module, layer: str | nn.Module, sides: Iterable[int]) -> tuple:
+    """What the layer's units see along both axes; None where every unit may see every pixel."""
+    try:
+        return receptive_field(model, layer, tuple(sides)).axes
+    except NoField:
+        return None, None
+
+
 class _Field:
     """What each unit of a layer sees: its pixels along both axes, and where its patch, all of one size, begins."""
 
-    def __init__(self, model: nn.Module, layer: str | nn.Module, x: Tensor, phi: Tensor) -> None:
-        sides = (x.shape[2], x.shape[3])
-        try:
-            axes = receptive_field(model, layer, sides).axes
-        except NoField:  # every unit may see every pixel
-            axes = (None, None)
+    def __init__(self, sees: tuple, x: Tensor, phi: Tensor) -> None:
         self.columns = phi.shape[3]
         ends, begins, self.size = [], [], []
-        for axis, side, units in zip(axes, sides, phi.shape[2:]):
+        for axis, side, units in zip(sees, x.shape[2:], phi.shape[2:]):
             small = axis is not None and axis.size < side
             first, last = (torch.zeros(units).long(), torch.full((units,), side)) if axis is None else (axis.first, axis.last + 1)
             ends.append((torch.minimum(first, last), last))
