@@ -20,7 +20,7 @@ from course_utils.layers import stopped_at
 from course_utils.visualize import top_patches
 
 COUNT, CHUNK = 20_000, 500
-MEGABYTES, BAR = 500, 1.6  # the most memory; the most time, as a multiple of the bare forward up to the layer
+MEGABYTES, BAR = 500, 2.5  # the most memory; the most time, as a multiple of the bare forward up to the layer
 
 
 def drawn(world: str, count: int) -> Iterator[Pictures]:
