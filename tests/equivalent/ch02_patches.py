@@ -29,5 +29,5 @@ EQUIVALENT = {
     "purity/purity_by_counting: int dropped: counts = …": WHOLE,
     "purity/purity_by_counting: number off by one: … -> …+ 2) for row in labels])": "one more label that never comes",
     "purity/purity_by_pairs: keyword dropped: ordered = …": LAST,
-    "purity/purity_by_pairs: other axis: counts = …": "who equals whom is symmetric",
+    "purity/purity_by_pairs: other axis: counts = … -> ….sum(1)": "who equals whom is symmetric",
 }
