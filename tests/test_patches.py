@@ -14,10 +14,10 @@ from torchvision.models import resnet18, squeezenet1_0
 
 from benchmarks.memory import peak_megabytes
 from course_utils import data, models
-from course_utils.layers import capture, stopped_at
+from course_utils.layers import capture, receptive_field, stopped_at
 from course_utils.models import AllConv, LeNet, Normalized, SceneNet, SignNet
 from course_utils.runtime import generator
-from course_utils.visualize import only_boxes, top_patches
+from course_utils.visualize import only_boxes, random_directions, responses, top_patches
 
 
 def built(make: type, *arguments: object) -> nn.Module:
@@ -43,7 +43,7 @@ def noise(count: int, channels: int, side: int, seed: int = 1) -> Tensor:
     return 0.6 * F.interpolate(coarse, (side, side)) + 0.4 * fine
 
 
-def responses(model: nn.Module, x: Tensor, layer: str) -> Tensor:
+def maps_of(model: nn.Module, x: Tensor, layer: str) -> Tensor:
     with capture(model, layer) as seen, torch.no_grad():
         model(x)
     return seen[layer] if seen[layer].dim() == 4 else seen[layer][:, :, None, None]
@@ -54,7 +54,7 @@ def responses(model: nn.Module, x: Tensor, layer: str) -> Tensor:
 BEFORE_POOLING = [  # network, channels, side, layer
     (lambda: built(LeNet), 1, 28, "0"), (lambda: built(LeNet), 1, 28, "2"), (lambda: built(LeNet), 1, 28, "3"),
     (lambda: built(SignNet), 3, 48, "4"), (lambda: built(SignNet), 3, 48, "9"), (lambda: built(AllConv, 10, 8), 3, 32, "9"),
-    (branches, 3, 64, "model.features.3"), (branches, 3, 64, "model.features.5"), (shortcuts, 3, 64, "layer1"), (shortcuts, 3, 64, "layer2.0"),
+    (branches, 3, 64, "model.features.3"), (branches, 3, 64, "model.features.5"), (shortcuts, 3, 64, "layer1"), (shortcuts, 3, 96, "layer2.0"),
     (lambda: built(SceneNet), 3, 96, "9"),
 ]  # fmt: skip
 
@@ -65,9 +65,10 @@ def test_the_crop_alone_on_grey_gives_the_unit_its_activation(make: object, chan
     model, x = make(), noise(12, channels, side)
     units = torch.arange(3)
     top = top_patches(model, x, layer, units, k=4)
+    assert top.patches.shape[-1] == receptive_field(model, layer, side).size < side  # and not the whole picture
     alone = only_boxes(x[top.pictures.flatten()], top.boxes.flatten(0, 1))
     rows, columns = top.positions.flatten(0, 1).T
-    own = responses(model, alone, layer)[torch.arange(len(alone)), units.repeat_interleave(4), rows, columns]
+    own = maps_of(model, alone, layer)[torch.arange(len(alone)), units.repeat_interleave(4), rows, columns]
     assert (own >= 0.9 * top.values.flatten() - 1e-6).all()
     assert torch.allclose(own, top.values.flatten(), rtol=1e-4, atol=1e-5)
 
@@ -77,7 +78,7 @@ def test_a_crop_that_is_one_pixel_too_small_does_not() -> None:
     top = top_patches(model, x, "4", [0, 1, 2], k=4)
     boxes = top.boxes.flatten(0, 1) + torch.tensor([1, 1, -1, -1])
     rows, columns = top.positions.flatten(0, 1).T
-    own = responses(model, only_boxes(x[top.pictures.flatten()], boxes), "4")
+    own = maps_of(model, only_boxes(x[top.pictures.flatten()], boxes), "4")
     own = own[torch.arange(len(boxes)), torch.arange(3).repeat_interleave(4), rows, columns]
     assert not torch.allclose(own, top.values.flatten(), rtol=1e-4)
 
@@ -89,7 +90,7 @@ def test_the_patch_itself_gives_the_activation_anywhere_on_grey() -> None:
     assert top.patches.shape == (50, 3, 1, 16, 16)
     grey = torch.full((150, 1, 28, 28), 0.5)
     grey[:, :, 4:20, 8:24] = top.patches.flatten(0, 1)  # the field of the unit in row 1, column 2
-    own = responses(model, grey, "3")[torch.arange(150), torch.arange(50).repeat_interleave(3), 1, 2]
+    own = maps_of(model, grey, "3")[torch.arange(150), torch.arange(50).repeat_interleave(3), 1, 2]
     assert torch.allclose(own, top.values.flatten(), rtol=1e-4, atol=1e-5)
 
 
@@ -99,7 +100,7 @@ def test_values_are_those_of_a_whole_forward_at_most_one_a_picture(as_directions
     mix = F.normalize(torch.randn(5, 96, generator=generator(3)), dim=1) if as_directions else torch.eye(96)[[7, 3, 3, 95, 0]]
     chosen = {"directions": mix} if as_directions else {"units": [7, 3, 3, 95, 0]}
     top = top_patches(model, x, "9", k=6, batch_size=7, **chosen)
-    whole = torch.einsum("uc,nchw->unhw", mix, responses(model, x, "9"))
+    whole = torch.einsum("uc,nchw->unhw", mix, maps_of(model, x, "9"))
     values, pictures = whole.flatten(2).amax(2).sort(dim=1, descending=True, stable=True)
     assert torch.allclose(top.values, values[:, :6], atol=1e-5) and torch.equal(top.pictures, pictures[:, :6])
     assert all(len(set(row.tolist())) == 6 for row in top.pictures)
@@ -118,6 +119,12 @@ def test_patches_are_the_pixels_of_their_boxes_with_grey_outside_the_picture() -
         assert torch.equal(patch, want)
         crossing += int((y1 - y0, x1 - x0) != (16, 16))
     assert crossing > 10
+
+
+def test_without_patches_all_else_is_the_same() -> None:
+    model, x = built(SignNet), noise(9, 3, 48)
+    want, got = top_patches(model, x, "9", [1, 2], k=3), top_patches(model, x, "9", [1, 2], k=3, patches=False)
+    assert all(torch.equal(a, b) for a, b in zip(got[:5], want[:5])) and got.patches.shape == (2, 3, 3, 0, 0)
 
 
 def test_equal_values_take_the_earlier_picture_and_one_channel_needs_no_order() -> None:
@@ -247,7 +254,7 @@ def test_the_rest_of_the_network_does_not_run_and_the_last_call_counts() -> None
     with stopped_at(model, model.conv) as run, torch.no_grad():
         got = [run(part) for part in x.split(2)]
     assert model.runs == 1  # for the first picture, to see how often the layer is called
-    want = responses(model, x, "conv")
+    want = maps_of(model, x, "conv")
     assert torch.allclose(torch.cat(got), want) and (want < 0).any()
     assert not model.conv._forward_hooks
 
@@ -264,3 +271,57 @@ def test_an_error_in_the_network_passes_through() -> None:
     with stopped_at(model, "3") as run, pytest.raises(RuntimeError, match="channels"):
         run(noise(2, 3, 28))
     assert not model[3]._forward_hooks
+
+
+# ---------------------------------------------------------------- directions
+
+
+def test_responses_are_the_vectors_at_all_positions() -> None:
+    model, x = built(SignNet), noise(5, 3, 48)
+    got = responses(model, x, "9", batch_size=2)
+    assert got.shape == (5 * 144, 96) and torch.allclose(got, responses_of(model, x, "9"), atol=1e-6)
+    assert responses(model, x, "14").shape == (5, 256)
+
+
+def responses_of(model: nn.Module, x: Tensor, layer: str) -> Tensor:
+    maps = maps_of(model, x, layer)
+    return torch.stack([picture[:, r, c] for picture in maps for r in range(maps.shape[2]) for c in range(maps.shape[3])])
+
+
+KINDS = ("random", "positive", "few", "along", "against", "difference")
+
+
+@pytest.fixture(scope="module")
+def phi() -> Tensor:
+    """Responses of three channels, of very different spread, and a fourth that never answers."""
+    z = torch.randn(5000, 3, generator=generator(0)) * torch.tensor([10.0, 1.0, 0.1])
+    return F.pad(z, (0, 1)) + 5
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_directions_have_length_one_and_come_again_with_the_same_seed(kind: str, phi: Tensor) -> None:
+    got = random_directions(phi, 50, kind, generator=generator(1))
+    assert got.shape == (50, 4) and got.dtype == phi.dtype and torch.allclose(got.norm(dim=1), torch.ones(50), atol=1e-5)
+    assert torch.equal(got, random_directions(phi, 50, kind, generator=generator(1)))
+    assert not torch.equal(got, random_directions(phi, 50, kind, generator=generator(2)))
+
+
+def test_each_kind_is_drawn_as_it_says(phi: Tensor) -> None:
+    drawn = {kind: random_directions(phi, 2000, kind, generator=generator(1)) for kind in KINDS}
+    sizes = {kind: v.square().mean(0) for kind, v in drawn.items()}  # the mean share of each channel
+    assert torch.allclose(sizes["random"], torch.full((4,), 0.25), atol=0.02) and drawn["random"].mean(0).abs().max() < 0.05
+    assert (drawn["positive"] >= 0).all() and (random_directions(phi[:, :1].repeat(1, 9), 20, "few", generator=generator(1)) != 0).sum(1).eq(4).all()
+    assert sizes["along"].argmax() == 0 and sizes["difference"].argmax() == 0 and sizes["along"][0] > 0.8 < sizes["difference"][0]
+    assert sizes["against"][0] < 0.02 and sizes["against"][2:].sum() > 0.9
+    pairs = random_directions(phi[:2], 500, "difference", generator=generator(1))
+    ahead = F.normalize(phi[0] - phi[1], dim=0)
+    assert torch.allclose(pairs @ ahead, (pairs @ ahead).sign(), atol=1e-4) and (pairs @ ahead).unique().numel() >= 2  # never i = j
+
+
+def test_bad_requests_for_directions_are_refused(phi: Tensor) -> None:
+    with pytest.raises(ValueError, match="unknown kind of direction 'alond'. Nearest: along"):
+        random_directions(phi, 3, "alond", generator=generator(0))
+    with pytest.raises(ValueError, match="at least two responses"):
+        random_directions(phi[:1], 3, generator=generator(0))
+    with pytest.raises(ValueError, match="count is 0"):
+        random_directions(phi, 0, generator=generator(0))

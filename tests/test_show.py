@@ -296,3 +296,15 @@ def test_a_number_that_was_not_recorded_stops(results: Path) -> None:
 def test_code_in_a_tables_note_is_set_as_code() -> None:
     text = show.Table(["a"], [["`b`"]], "by `python -m <x>`")._repr_html_()
     assert "by <code>python -m &lt;x&gt;</code>" in text and "`b`" in text
+
+
+def test_boxes_are_framed_inside_and_nothing_else_is_touched() -> None:
+    x = torch.full((2, 1, 48, 64), 0.5)
+    got = show.boxed(x, torch.tensor([[8, 16, 24, 48], [0, 0, 48, 64]]))
+    painted = (got - 0.5).abs().amax(1) > 1e-6
+    assert got.shape == (2, 3, 192, 256)
+    rows, columns = (painted[0].any(d).nonzero().flatten() for d in (1, 0))
+    assert [int(p) for p in (rows[0], rows[-1], columns[0], columns[-1])] == [32, 95, 64, 191]
+    assert not painted[0, 36:92, 68:188].any() and painted[1, 0].all() and painted[1, -1].all()
+    with pytest.raises(ValueError, match="one box"):
+        show.boxed(x, torch.zeros(1, 4).long())

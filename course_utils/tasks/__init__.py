@@ -7,6 +7,7 @@ As with the exercises (`course_utils.checks`), a file is imported when one of it
 CHAPTERS: dict[str, tuple[str, ...]] = {
     "ch00_start_here": ("few_pixels",),
     "ch01_weights": ("least_needed",),
+    "ch02_patches": ("better_direction",),
     "ch03_gradients": ("honest_map",),
     "ch04_saliency_occlusion": ("better_map",),
     "ch09_fgsm": ("beat_fgsm",),
