@@ -7,5 +7,6 @@ As with the exercises (`course_utils.checks`), a file is imported when one of it
 CHAPTERS: dict[str, tuple[str, ...]] = {
     "ch00_start_here": ("few_pixels",),
     "ch04_saliency_occlusion": ("better_map",),
+    "ch05_optimization": ("surer_images",),
     "ch09_fgsm": ("beat_fgsm",),
 }
