@@ -12,7 +12,7 @@ from course_utils import data, models, runtime, visualize
 
 from .record import write
 
-LOOP = {"steps": 25, "rate": 0.06, "momentum": 0.7, "jitter": 2}
+LOOP = {"steps": 25, "rate": 0.06, "momentum": 0.7}
 
 
 def judged(net: nn.Module, judge: nn.Module, start: Tensor, centre: float) -> dict[str, float]:
@@ -20,8 +20,10 @@ def judged(net: nn.Module, judge: nn.Module, start: Tensor, centre: float) -> di
     y = torch.arange(len(start), device=start.device)
     natural = (visualize.decay(0.02, centre), visualize.blur(0.7, 2), visualize.drop_weak(0.2, centre))
     numbers = {}
-    for key, rules in {"none": (), "blur": natural[1:2], "all": natural}.items():
-        made = visualize.maximize(net, start, visualize.class_score(y), regularizers=rules, generator=runtime.generator(0), **LOOP)
+    for key, (rules, jitter) in {"none": ((), 0), "jitter": ((), 2), "blur": (natural[1:2], 2), "all": (natural, 2)}.items():
+        made = visualize.maximize(
+            net, start, visualize.class_score(y), regularizers=rules, jitter=jitter, generator=runtime.generator(0), **LOOP
+        )
         numbers[key] = 100 * (runtime.predict(judge, made) == y).float().mean().item()
         numbers[f"{key}_roughness"] = 100 * roughness(made).mean().item()
     return numbers

@@ -34,9 +34,9 @@ def soften(x: Tensor) -> Tensor:
     return across[:, :, :-2] / 4 + across[:, :, 1:-1] / 2 + across[:, :, 2:] / 4
 
 
-def octave_sizes(height: int, width: int, count: int, ratio: float) -> tuple[tuple[int, int], ...]:
-    """The sizes of `count` octaves, the smallest first, the last (height, width), each about `ratio` times the one before."""
-    return tuple((round(height / ratio**k), round(width / ratio**k)) for k in reversed(range(count)))
+def octave_sizes(side: int, count: int, ratio: float) -> tuple[int, ...]:
+    """The sides of `count` octaves, the smallest first, the last `side`, each about `ratio` times the one before."""
+    return tuple(round(side / ratio**k) for k in reversed(range(count)))
 
 
 # ---------------------------------------------------------------- cases
@@ -62,10 +62,10 @@ def some_pictures() -> Iterator[Case]:
 
 
 def pyramids() -> Iterator[Case]:
-    yield {"height": 48, "width": 60, "count": 3, "ratio": 1.4}
-    yield {"height": 224, "width": 224, "count": 4, "ratio": 1.4}
-    yield {"height": 100, "width": 30, "count": 1, "ratio": 2.0}
-    yield {"height": 64, "width": 96, "count": 5, "ratio": 1.25}
+    yield {"side": 48, "count": 3, "ratio": 1.4}
+    yield {"side": 224, "count": 4, "ratio": 1.4}
+    yield {"side": 100, "count": 2, "ratio": 2.0}
+    yield {"side": 67, "count": 5, "ratio": 1.25}
 
 
 # ---------------------------------------------------------------- known mistakes
@@ -85,8 +85,8 @@ def lined(kernel: list[float], mode: str = "replicate", down: bool = True, right
     return wrong
 
 
-def sized(make: Callable[[int, int, int, float], list]) -> Callable:
-    return lambda height, width, count, ratio: tuple(make(height, width, count, ratio))
+def sized(side_of: Callable[[int, float, int], float], count_of: Callable = range) -> Callable:
+    return lambda side, count, ratio: tuple(side_of(side, ratio, k) for k in reversed(count_of(count)))
 
 
 PER_PICTURE = "the gradient is divided by the mean size over the whole batch; each picture has its own: .mean((1, 2, 3), keepdim=True)."
@@ -124,8 +124,6 @@ EXERCISES = (
         (lambda x, c, w: w * (x - c).square().flatten(1).mean(1), "this is the mean of the squares; add them up."),
         (lambda x, c, w: w * (x - c).abs().flatten(1).sum(1), "these are absolute values; take squares."),
         (lambda x, c, w: price(x, c, w).sum(), "one price for the whole batch; give one for each picture, [N]."),
-        (lambda x, c, w: price(x, c, w).mean(), "one price for the whole batch; give one for each picture, [N]."),
-        (lambda x, c, w: w * (x - c).square().sum(1), "only the colours are added up; add up rows and columns too."),
         (lambda x, c, w: price(x, c, -w), "the sign is wrong: a price is not negative; the ascent subtracts it."),
         (lambda x, c, w: w * price(x, c, w), "the weight counts twice."),
         (lambda x, c, w: w * (x.flatten(1).square().sum(1) - c**2), "first subtract the centre from every pixel, then square."),
@@ -149,22 +147,19 @@ EXERCISES = (
         (lambda x: soften(x).mean(1, keepdim=True).expand_as(x), "the colours are mixed; soften each on its own."),
         (lambda x: x.clone(), "the picture comes back as it was."),
     )),
-    Exercise("octave_sizes", octave_sizes, pyramids, difficulty=1, minutes=5, what="the tuple of sizes", hints=(
+    Exercise("octave_sizes", octave_sizes, pyramids, difficulty=1, minutes=5, what="the tuple of sides", hints=(
         "The last octave is the picture's own size. Which power of the ratio divides the one before, and the first?",
-        "Octave k from the end is the size over ratio**k; Python's round(...) makes a whole number.",
-        "tuple((round(height / ratio**k), round(width / ratio**k)) for k in reversed(range(count))).",
+        "Octave k from the end is the side over ratio**k; Python's round(...) makes a whole number.",
+        "tuple(round(side / ratio**k) for k in reversed(range(count))).",
     ), mistakes=(
         (lambda *a: octave_sizes(*a)[::-1], "the largest comes first; dreams begin small."),
-        (sized(lambda h, w, n, r: [(round(h / r**k), round(w / r**k)) for k in range(n, 0, -1)]), "the last octave is too small: it is the picture's own size, ratio**0."),
-        (sized(lambda h, w, n, r: [(round(h * r**k), round(w * r**k)) for k in range(n)]), "the sizes grow beyond the picture; the picture's own size is the last one."),
-        (sized(lambda h, w, n, r: [(round(w / r**k), round(h / r**k)) for k in reversed(range(n))]), "height and width are swapped."),
-        (sized(lambda h, w, n, r: [(int(h / r**k), int(w / r**k)) for k in reversed(range(n))]), "the sizes are cut off; round to the nearest whole number."),
-        (sized(lambda h, w, n, r: [(round(h / r / max(k, 1)), round(w / r / max(k, 1))) for k in reversed(range(n))]), "the ratio is to be multiplied again and again: ratio**k."),
-        (sized(lambda h, w, n, r: [(h / r**k, w / r**k) for k in reversed(range(n))]), "sizes are whole numbers; round them."),
-        (sized(lambda h, w, n, r: [(round(h / (1 + k * (r - 1))), round(w / (1 + k * (r - 1)))) for k in reversed(range(n))]), "the ratio is added; it multiplies: ratio**k."),
-        (sized(lambda h, w, n, r: [(round(h / r**k), round(h / r**k)) for k in reversed(range(n))]), "the octaves are square; the width has its own size."),
-        (sized(lambda h, w, n, r: [(round(h / 1.4**k), round(w / 1.4**k)) for k in reversed(range(n))]), "the ratio is always 1.4; use the argument `ratio`."),
-        (sized(lambda h, w, n, r: [(round(h / r**k), round(w / r**k)) for k in reversed(range(n + 1))]), "this is one octave too many."),
-        (sized(lambda h, w, n, r: [(round(h / r**k), w) for k in reversed(range(n))]), "only the height shrinks; the width does as well."),
+        (sized(lambda side, r, k: round(side / r ** (k + 1))), "the last octave is too small: it is the picture's own size, ratio**0."),
+        (sized(lambda side, r, k: round(side * r**k)), "the sizes grow beyond the picture; the picture's own size is the last one."),
+        (lambda side, n, r: tuple(round(side * r**k) for k in range(n)), "the sizes grow beyond the picture; the picture's own size is the last one."),
+        (sized(lambda side, r, k: int(side / r**k)), "the sizes are cut off; round to the nearest whole number."),
+        (sized(lambda side, r, k: side / r**k), "sizes are whole numbers; round them."),
+        (sized(lambda side, r, k: round(side / (1 + k * (r - 1)))), "the ratio is added; it multiplies: ratio**k."),
+        (sized(lambda side, r, k: round(side / r)), "every octave has the same size; octave k from the end is divided by ratio**k."),
+        (sized(lambda side, r, k: round(side / (r * max(k, 1)))), "the ratio multiplies again and again: ratio**k."),
     )),
 )  # fmt: skip
