@@ -14,8 +14,8 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from course_utils import explore
-from course_utils.show import pictures
 from course_utils.explore import Panel, counter, menu, slider
+from course_utils.show import pictures
 
 PNG = b"\x89PNG"
 
