@@ -159,5 +159,10 @@ def menu(label: str, options: list | dict) -> widgets.Dropdown:
     return widgets.Dropdown(options=options, description=label, layout=WIDE, style=LABEL)
 
 
+def switch(label: str, on: bool = False) -> widgets.Checkbox:
+    """Something to switch on and off."""
+    return widgets.Checkbox(value=on, description=label, indent=True, layout=WIDE, style=LABEL)
+
+
 WIDE = {"width": "420px"}
 LABEL = {"description_width": "110px"}

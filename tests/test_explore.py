@@ -9,11 +9,13 @@ from pathlib import Path
 
 import ipywidgets as widgets
 import pytest
+import torch
 from matplotlib.figure import Figure
 from PIL import Image
 
 from course_utils import explore
 from course_utils.explore import Panel, counter, menu, slider
+from course_utils.show import pictures
 
 PNG = b"\x89PNG"
 
@@ -152,3 +154,11 @@ def test_the_picture_keeps_its_own_size() -> None:
 def test_a_drawing_that_returns_no_figure_is_named() -> None:
     with pytest.raises(ValueError, match="the drawing function returned NoneType; it must return the figure"):
         Panel(lambda eps: None, {"eps": slider("eps", 0, 1, 0.1)})
+
+
+def test_a_switch_is_on_or_off() -> None:
+    panel = explore.Panel(lambda blur: pictures(torch.full((1, 1, 4, 4), float(blur))), {"blur": explore.switch("blur", True)})
+    assert panel.values() == {"blur": True}
+    before = panel.image.value
+    panel.controls["blur"].value = False
+    assert panel.values() == {"blur": False} and panel.image.value != before

@@ -9,10 +9,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 from PIL import Image
 
 from course_utils import notebooks as nb
+from course_utils import show
 from course_utils.notebooks import pictures
 from course_utils.places import course_folder
 
@@ -136,3 +138,20 @@ def test_reducing_twice_gives_the_same_bytes() -> None:
     first = nb.compact(photo)
     pictures.faithful.cache_clear()
     assert nb.compact(photo) == first
+
+
+def test_an_animation_stays_whole_and_plays() -> None:
+    frames = torch.rand(5, 3, 12, 16, generator=torch.Generator().manual_seed(0))
+    bundle, size = show.Animation(frames, size=64, what="noise")._repr_mimebundle_()
+    held = Image.open(io.BytesIO(base64.b64decode(bundle["image/png"])))
+    assert (held.n_frames, held.size, size["image/png"]) == (5, (16, 12), {"width": 64, "height": 48})
+    assert bundle["text/plain"] == "Animation of 5 pictures: noise"
+    held.seek(3)
+    shown = torch.tensor(list(held.convert("RGB").getdata())).reshape(12, 16, 3).permute(2, 0, 1) / 255
+    assert (shown - frames[3]).abs().mean() < (shown - frames[2]).abs().mean() / 2, "each frame is the picture that was given"
+    book = new_notebook(cells=[new_code_cell("film", outputs=[new_output("display_data", bundle)])])
+    assert pictures.with_compact_pictures(book).cells[0].outputs[0].data["image/png"] == bundle["image/png"]
+    grey = show.Animation(torch.rand(2, 1, 8, 8))
+    assert Image.open(io.BytesIO(grey.data)).n_frames == 2
+    with pytest.raises(ValueError, match="at least two pictures"):
+        show.Animation(frames[:1])

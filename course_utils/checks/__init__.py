@@ -14,5 +14,6 @@ CHAPTERS: dict[str, tuple[str, ...]] = {
         "score_gradient", "saliency", "occlusion_map", "path_points", "integrated_gradients", "delete_top",
         "outside_penalty", "right_reasons",
     ),
+    "ch05_optimization": ("climb", "price", "soften", "octave_sizes"),
     "ch09_fgsm": ("linear_step", "fgsm", "honest_success", "noise_of_size", "targeted_fgsm"),
 }  # fmt: skip

@@ -16,6 +16,8 @@ import nbformat
 import numpy as np
 from PIL import Image
 
+from ..show.animation import is_animated
+
 LIMIT = 1_500_000  # bytes of a chapter as the student gets it
 STEPS = (5, 8, 12, 16)  # how far apart neighbouring levels of red, green and blue may be, finest first
 VISIBLE = 8  # levels: a pixel that is off by more may be seen
@@ -33,12 +35,12 @@ def without_pictures(book):
 
 
 def with_compact_pictures(book, limit: int = LIMIT):
-    """The notebook with each PNG reduced: colours rounded as finely as the limit allows."""
+    """The notebook with each PNG reduced, animations aside: colours rounded as finely as the limit allows."""
     for step in STEPS:
         out = deepcopy(book)
         for _, output in pictures(out):
-            if "image/png" in output.data:
-                output.data["image/png"] = base64.b64encode(compact(base64.b64decode(output.data["image/png"]), step)).decode()
+            if "image/png" in output.data and not is_animated(png := base64.b64decode(output.data["image/png"])):
+                output.data["image/png"] = base64.b64encode(compact(png, step)).decode()
         if size(out) <= limit:
             return out
     largest, cell = max((sum(len(str(part)) for part in output.data.values()), cell.id) for cell, output in pictures(out))

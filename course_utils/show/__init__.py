@@ -1,5 +1,6 @@
 """Showing: figures and tables. Each function returns what it shows; a notebook shows it as the last line of a cell."""
 
+from .animation import Animation
 from .boxes import boxed
 from .canvas import COLOURS, INK, PALE, as_array, bare, draw_map, draw_picture, new_figure, png, style
 from .figures import Row, curves, pictures, rows, stretch
@@ -8,6 +9,7 @@ from .scores import draw_scores, scores, short
 from .tables import Table, paper_and_here, recorded
 
 __all__ = [
-    "COLOURS", "INK", "PAGE", "PALE", "Row", "TALL", "Table", "WORDS", "as_array", "bare", "boxed", "curves", "draw_map", "draw_picture",
+    "Animation", "COLOURS", "INK", "PAGE", "PALE", "Row", "TALL", "Table", "WORDS", "as_array", "bare", "boxed", "curves", "draw_map",
+    "draw_picture",
     "draw_scores", "new_figure", "paper_and_here", "pictures", "png", "recorded", "rows", "scores", "short", "stretch", "style",
 ]  # fmt: skip

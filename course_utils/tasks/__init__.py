@@ -10,5 +10,6 @@ CHAPTERS: dict[str, tuple[str, ...]] = {
     "ch02_patches": ("better_direction",),
     "ch03_gradients": ("honest_map",),
     "ch04_saliency_occlusion": ("better_map",),
+    "ch05_optimization": ("surer_images",),
     "ch09_fgsm": ("beat_fgsm",),
 }

@@ -1,0 +1,58 @@
+"""The open task of chapter 05: what reaches the goal, what does not, and which cheats are refused."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from course_utils import models, scores, visualize
+from course_utils.exercises import attempt, open_task
+from course_utils.tasks import ch05_optimization as task
+
+
+def with_momentum(model, start, y, steps=10):
+    rules = (visualize.decay(0.02), visualize.blur(0.7, 2))
+    return visualize.maximize(model, start, visualize.class_score(y), regularizers=rules, steps=steps, rate=0.1, momentum=0.5, jitter=1)
+
+
+def elsewhere(model, start, y):
+    """Gradients of a network of the same kind, loaded anew, count as well."""
+    return with_momentum(models.load("signnet-signs"), start, y, steps=11)
+
+
+REFUSED = (
+    (lambda m, s, y: with_momentum(m, s, y, steps=11), "11 gradients were taken"),
+    (elsewhere, "11 gradients were taken"),
+    (lambda m, s, y: s + 1, "pixels leave [0, 1]"),
+    (lambda m, s, y: with_momentum(m, s[:1], y[:1]), "shape"),
+    (lambda m, s, y: s.mul_(0.5), "start"),
+    (lambda m, s, y: None, "returns nothing"),
+    (lambda m, s: s, "must take the arguments (model, start, y)"),
+)
+
+
+@pytest.fixture
+def said(capsys: pytest.CaptureFixture, tmp_path, monkeypatch: pytest.MonkeyPatch):
+    """What attempt prints; scores are kept in a folder of this test."""
+    monkeypatch.setattr(scores, "file", lambda: tmp_path / "work" / "scores.json")
+
+    def run(answer) -> str:
+        attempt("surer_images", answer)
+        return capsys.readouterr().out
+
+    return run
+
+
+def test_the_goal_is_above_the_course_and_below_momentum(said) -> None:
+    out = said(with_momentum)
+    assert "✓ goal reached (goal 66.0 %, the course's ten_steps 57." in out, out
+    kept = scores.best("05/surer_images")
+    assert kept > open_task("surer_images").goal + 2, "not a matter of luck"
+
+
+@pytest.mark.parametrize("cheat, words", REFUSED, ids=range(len(REFUSED)))
+def test_cheats_are_refused(cheat, words: str) -> None:
+    start, y = torch.full((2, 3, 48, 48), 0.5), torch.tensor([3, 1])
+    with pytest.raises(Exception) as error:
+        task.made(cheat, models.load("signnet-signs"), start, y)
+    assert words in str(error.value) or "positional argument" in str(error.value), error.value
