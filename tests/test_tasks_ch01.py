@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 
 from course_utils import models, runtime, scores, visualize
+from course_utils.checking import guard
 from course_utils.exercises import attempt, open_task
 from course_utils.tasks import ch01_weights as task
 
@@ -30,6 +31,15 @@ def one_at_a_time(model, x, y, count):
     """What each filter alone costs."""
     cost = [F.cross_entropy(runtime.logits(visualize.without_filters(model, [k]), x[:100]), y[:100]).item() for k in range(20)]
     return torch.tensor(cost).argsort()[:count].tolist()
+
+
+def by_asking(model, x, y, count):
+    """The last hint: again and again the filter that costs least, on 50 digits."""
+    gone = []
+    while len(gone) < count:
+        cost = {k: F.cross_entropy(runtime.logits(visualize.without_filters(model, [*gone, k]), x[:50]), y[:50]) for k in range(20) if k not in gone}
+        gone.append(min(cost, key=cost.get))
+    return gone
 
 
 def edits(model, x, y, count):
@@ -69,6 +79,11 @@ def test_the_goal_is_above_the_smallest_filters_and_below_what_looks_behind_them
     assert small < goal - 5 and varied > goal + 0.5
     assert task.accuracy_left(one_at_a_time) < goal, "filters are not independent: each alone is hardly missed"
     assert task.accuracy_left(lambda m, x, y, c: list(range(c))) < goal - 5, "numbers in mind are those of another order"
+
+
+def test_the_last_hint_reaches_the_goal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(guard, "SECONDS", 120.0)  # it takes two of the ten seconds, but more where others compute as well
+    assert task.accuracy_left(by_asking) > open_task("least_needed").goal + 0.5
 
 
 def test_filters_in_another_order_are_the_same_function() -> None:

@@ -67,7 +67,7 @@ TASKS = (
         "A small filter may stand behind large weights of the next layer. What does a filter's map do to the scores, all in all?",
         "model[2].weight[:, k] are the weights that the second layer gives to filter k's map. Multiply the norms of both. A filter whose map hardly "
         "varies over the pictures can be missed as well: model[0](x) are the maps.",
-        "Or ask the network itself: take one filter away with visualize.without_filters, measure the loss on x, y, and keep the one that "
-        "costs least; then again from there.",
+        "Or ask the network itself: take one filter away with visualize.without_filters, measure the loss on x[:50], y[:50], and keep the one "
+        "that costs least; then again from there. (All of x takes longer than the 10 seconds that a call may last.)",
     )),
 )  # fmt: skip
