@@ -7,7 +7,7 @@ Therefore the names stand here too (tests/test_exercises.py compares them).
 # Checks file -> the names of its exercises. A name may come again in another chapter: see `exercises.find`.
 CHAPTERS: dict[str, tuple[str, ...]] = {
     "ch00_start_here": ("largest_change", "own_score", "picture_gradient"),
-    "ch02_patches": ("strongest", "update", "field", "cut", "purity"),
+    "ch02_patches": ("strongest_places", "update", "field", "cut", "purity"),
     "ch04_saliency_occlusion": (
         "score_gradient", "saliency", "occlusion_map", "path_points", "integrated_gradients", "delete_top",
         "outside_penalty", "right_reasons",
