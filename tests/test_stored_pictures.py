@@ -63,7 +63,9 @@ def test_stored_pictures_have_twice_the_pixels_they_are_shown_with(path: Path) -
     stored = pictures.pictures(nb.read(path))
     assert stored
     for cell, output in stored:
-        width, height = Image.open(io.BytesIO(base64.b64decode(output.data["image/png"]))).size
+        if pictures.is_animated(png := base64.b64decode(output.data["image/png"])):
+            continue  # a film's pictures are enlarged: so many of full size would not fit into the file
+        width, height = Image.open(io.BytesIO(png)).size
         shown = output.metadata["image/png"]
         assert (width // 2, height // 2) == (shown["width"], shown["height"]), cell.id
         figure = re.fullmatch(r"<Figure size ([\d.]+)x([\d.]+) with \d+ Axes>", output.data["text/plain"])

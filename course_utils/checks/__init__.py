@@ -8,7 +8,7 @@ Therefore the names stand here too (tests/test_exercises.py compares them).
 CHAPTERS: dict[str, tuple[str, ...]] = {
     "ch00_start_here": ("largest_change", "own_score", "picture_gradient"),
     "ch01_weights": ("filter_pictures", "roughness", "share_above", "dead_filters"),
-    "ch02_patches": ("strongest", "update", "field", "cut", "purity"),
+    "ch02_patches": ("strongest_places", "update", "field", "cut", "purity"),
     "ch03_gradients": ("strongest", "map_back", "relu_rules", "with_guided"),
     "ch04_saliency_occlusion": (
         "score_gradient", "saliency", "occlusion_map", "path_points", "integrated_gradients", "delete_top",

@@ -15,7 +15,7 @@ from ..checking.patches import chains, lists, places, some_labels, some_maps
 Three = tuple[Tensor, Tensor, Tensor]
 
 
-def strongest(maps: Tensor) -> Three:
+def strongest_places(maps: Tensor) -> Three:
     """The largest value of each map [N, U, h, w], its row and its column: three times [N, U]."""
     values, places = maps.flatten(2).max(2)
     return values, places // maps.shape[3], places % maps.shape[3]
@@ -104,7 +104,7 @@ def of_the_labels(most: Callable = lambda x: x.mode(1).values, share: Callable =
 ROWS = "place // w is the row and place % w the column, w being the width of the map."
 
 EXERCISES = (
-    Exercise("strongest", strongest, some_maps, difficulty=1, minutes=5, battery=(ONE_PICTURE, *TENSORS), hints=(
+    Exercise("strongest_places", strongest_places, some_maps, difficulty=1, minutes=5, battery=(ONE_PICTURE, *TENSORS), hints=(
         "Only the strongest position of each map counts: so a picture can give a unit one patch at most.",
         "maps.flatten(2) is [N, U, h * w]; .max(2) gives the largest values and their places in the flattened map.",
         "The place counts row by row: the row is place // w, the column place % w, with w = maps.shape[3].",
@@ -113,12 +113,12 @@ EXERCISES = (
         (placed(lambda p, h, w: (p // h, p % h)), "the place is divided by the height: " + ROWS),
         (placed(lambda p, h, w: (p, p)), "this is the place in the flattened map; " + ROWS),
         (placed(lambda p, h, w: (p // w + 1, p % w + 1)), "rows and columns are counted from 1; they begin at 0."),
-        (lambda maps: (maps.flatten(2).mean(2), *strongest(maps)[1:]), "the values are the means of the maps; take the largest value of each."),
-        (lambda maps: strongest(maps.abs()), "the sign is lost; a unit is excited where its value is largest, not where it is far from 0."),
-        (lambda maps: (maps.clamp(min=0).flatten(2).amax(2), *strongest(maps)[1:]), "values below 0 are set to 0; keep them."),
-        (lambda maps: (-strongest(-maps)[0], *strongest(-maps)[1:]), "this is the smallest value of each map; take the largest."),
-        (lambda maps: tuple(part.T for part in strongest(maps)), "the axes are swapped: [N, U], pictures first."),
-        (lambda maps: tuple(part.amax(0) for part in strongest(maps)), "the batch is gone; give one value for each picture, [N, U]."),
+        (lambda maps: (maps.flatten(2).mean(2), *strongest_places(maps)[1:]), "the values are the means of the maps; take the largest value of each."),
+        (lambda maps: strongest_places(maps.abs()), "the sign is lost; a unit is excited where its value is largest, not where it is far from 0."),
+        (lambda maps: (maps.clamp(min=0).flatten(2).amax(2), *strongest_places(maps)[1:]), "values below 0 are set to 0; keep them."),
+        (lambda maps: (-strongest_places(-maps)[0], *strongest_places(-maps)[1:]), "this is the smallest value of each map; take the largest."),
+        (lambda maps: tuple(part.T for part in strongest_places(maps)), "the axes are swapped: [N, U], pictures first."),
+        (lambda maps: tuple(part.amax(0) for part in strongest_places(maps)), "the batch is gone; give one value for each picture, [N, U]."),
     )),
     Exercise("update", update, lists, difficulty=2, minutes=10, battery=TENSORS, hints=(
         "Put the old best and the new values side by side, [U, k + N], sort each row, keep the first k.",

@@ -16,7 +16,6 @@ import nbformat
 import numpy as np
 from PIL import Image
 
-from ..show.animation import is_animated
 
 LIMIT = 1_500_000  # bytes of a chapter as the student gets it
 STEPS = (5, 8, 12, 16)  # how far apart neighbouring levels of red, green and blue may be, finest first
@@ -109,3 +108,8 @@ def encoded(picture: Image.Image) -> bytes:
     buffer = io.BytesIO()
     picture.save(buffer, "PNG", optimize=True)
     return buffer.getvalue()
+
+
+def is_animated(png: bytes) -> bool:
+    """Whether a PNG holds several pictures: then a chunk before the first one says so."""
+    return b"acTL" in png[: png.find(b"IDAT")]

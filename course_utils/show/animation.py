@@ -41,8 +41,3 @@ def encoded(frames: Tensor, seconds: float) -> bytes:
     out = io.BytesIO()
     first.save(out, "PNG", save_all=True, append_images=others, duration=round(1000 * seconds), loop=0, optimize=True)
     return out.getvalue()
-
-
-def is_animated(png: bytes) -> bool:
-    """Whether a PNG holds several pictures: then a chunk before the first one says so."""
-    return b"acTL" in png[: png.find(b"IDAT")]

@@ -8,10 +8,10 @@ FOLLOWS = "in single and double precision NumPy keeps the precision; on the GPU 
 AGAIN = "the map or picture -1 is the last one, which is written to again"
 
 EQUIVALENT = {
-    "strongest/strongest_map_by_map: ones for zeros: …": "every cell is written to",
-    "strongest/strongest_map_by_map: loop, begins one early: …": AGAIN,
-    "strongest/strongest_map_by_map: ceil for int: …": "a place is a whole number already",
-    "strongest/strongest_by_sorting: keyword dropped: … -> best = maps.flatten(2).sort(descending=True)": LAST,
+    "strongest_places/strongest_map_by_map: ones for zeros: …": "every cell is written to",
+    "strongest_places/strongest_map_by_map: loop, begins one early: …": AGAIN,
+    "strongest_places/strongest_map_by_map: ceil for int: …": "a place is a whole number already",
+    "strongest_places/strongest_by_sorting: keyword dropped: … -> best = maps.flatten(2).sort(descending=True)": LAST,
     "update/…: keyword dropped: … -> …sort(descending=True, stable=True)": LAST,
     "update/update_picture_by_picture: tolist dropped: …": "tensors of one number are sorted and compared like numbers",
     "update/update_picture_by_picture: to dropped: … -> …for row in best]))": "whole numbers become torch.int64 anyway; on the GPU the battery would see the device",

@@ -164,7 +164,7 @@ def purity_by_pairs(labels):
 
 
 RIGHT = {
-    "strongest": (strongest_in_two_steps, strongest_by_unravel, strongest_map_by_map, strongest_by_sorting),
+    "strongest_places": (strongest_in_two_steps, strongest_by_unravel, strongest_map_by_map, strongest_by_sorting),
     "update": (update_picture_by_picture, update_in_numpy, update_by_insertion, update_with_argsort),
     "field": (field_from_behind, field_by_two_units, field_by_recursion),
     "cut": (cut_pixel_by_pixel, cut_by_two_slices, cut_by_mask, cut_by_negative_padding),

@@ -3,7 +3,7 @@
 import torch
 import torch.nn.functional as F
 
-from course_utils.checks.ch02_patches import cut, field, purity, strongest, update
+from course_utils.checks.ch02_patches import cut, field, purity, strongest_places, update
 
 # ---------------------------------------------------------------- the strongest place
 
@@ -24,20 +24,20 @@ def flat_places(maps):
 
 
 def from_one(maps):
-    values, row, column = strongest(maps)
+    values, row, column = strongest_places(maps)
     return values, row + 1, column + 1
 
 
 def mean_of_the_map(maps):
-    return maps.mean((2, 3)), *strongest(maps)[1:]
+    return maps.mean((2, 3)), *strongest_places(maps)[1:]
 
 
 def of_the_size(maps):
-    return strongest(maps.abs())
+    return strongest_places(maps.abs())
 
 
 def only_positive(maps):
-    values, row, column = strongest(maps)
+    values, row, column = strongest_places(maps)
     return values.clamp(min=0), row, column
 
 
@@ -47,7 +47,7 @@ def weakest(maps):
 
 
 def units_first(maps):
-    return tuple(part.T for part in strongest(maps))
+    return tuple(part.T for part in strongest_places(maps))
 
 
 def over_the_batch(maps):
@@ -57,7 +57,7 @@ def over_the_batch(maps):
 
 
 def first_picture_for_all(maps):
-    return strongest(maps[:1].expand(maps.shape))
+    return strongest_places(maps[:1].expand(maps.shape))
 
 
 def two_results(maps):
@@ -74,21 +74,21 @@ def rows_in_floats(maps):
 
 
 def squeezed(maps):
-    return tuple(part.squeeze() for part in strongest(maps))
+    return tuple(part.squeeze() for part in strongest_places(maps))
 
 
 def set_to_zero(maps):
-    out = strongest(maps)
+    out = strongest_places(maps)
     maps.clamp_(min=0)
     return out
 
 
 def kept_in_a_list(maps):
-    return list(strongest(maps))
+    return list(strongest_places(maps))
 
 
 def rounded(maps):
-    values, row, column = strongest(maps)
+    values, row, column = strongest_places(maps)
     return values.float(), row, column
 
 
@@ -369,7 +369,7 @@ def reseeds(labels):
 
 
 WRONG = {
-    "strongest": (
+    "strongest_places": (
         ("wrong axis", rows_for_columns, "rows and columns are swapped"),
         ("wrong axis", divided_by_the_height, "divided by the height"),
         ("another quantity", flat_places, "the place in the flattened map"),
