@@ -144,6 +144,7 @@ def auc(curve: Tensor) -> Tensor:
 
 def _ranks(values: Tensor) -> Tensor:
     """Each value's place `[N, M]` in its row's order; equal values share the mean of their places."""
+    values = values.contiguous()
     order = values.sort(1).values
     first, behind = torch.searchsorted(order, values), torch.searchsorted(order, values, right=True)
     return (first + behind - 1).double() / 2
