@@ -16,7 +16,6 @@ import nbformat
 import numpy as np
 from PIL import Image
 
-
 LIMIT = 1_500_000  # bytes of a chapter as the student gets it
 STEPS = (5, 8, 12, 16)  # how far apart neighbouring levels of red, green and blue may be, finest first
 VISIBLE = 8  # levels: a pixel that is off by more may be seen
