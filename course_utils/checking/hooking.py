@@ -50,6 +50,19 @@ def networks() -> Iterator[Case]:
     yield trial(nested(False), torch.rand(3, 2, 8, 6, generator=generator(1)))
     yield trial(nested(True), torch.rand(1, 2, 8, 6, generator=generator(2)).double())
     yield trial(nn.ReLU(), torch.randn(2, 3, 4, 4, generator=generator(3)))  # the network is a ReLU itself
+    yield trial(Shortcut(), torch.rand(2, 2, 6, 5, generator=generator(4)))
+
+
+class Shortcut(nn.Sequential):
+    """A branch that ends in a ReLU, beside a shortcut: both are handed one and the same gradient tensor."""
+
+    def __init__(self) -> None:
+        super().__init__(nn.Conv2d(2, 3, 3, padding=1), nn.Sequential(nn.Conv2d(3, 3, 3, padding=1), nn.ReLU()))
+        layered(self)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self[0](x)
+        return x + self[1](x)
 
 
 def trial(model: nn.Module, x: Tensor) -> Case:

@@ -68,8 +68,7 @@ def place(change: Callable[[Tensor], Tensor]) -> Callable:
     return lambda maps, channel: at(change(maps[:, channel]).flatten(1).argmax(1), maps.shape[3])
 
 
-def at(index: Tensor, wide: int) -> Tensor:
-    return torch.stack([index // wide, index % wide], 1)
+at = lambda index, wide: torch.stack([index // wide, index % wide], 1)  # noqa: E731
 
 
 def back(value: Callable[[Tensor, int], Tensor], finish: Callable[[Tensor], Tensor] = lambda g: g) -> Callable:
@@ -160,6 +159,7 @@ EXERCISES = (
         (lambda m, run: hooked(m.children(), lambda g: g.clamp(min=0), run), "only the model's own ReLUs clamp, not those in its blocks: use model.modules()."),
         (lambda m, run: hooked(m.modules(), lambda g: g.clamp(max=0), run), "what is negative passes; what is positive must: clamp(min=0)."),
         (lambda m, run: hooked(m.modules(), torch.abs, run), "negative gradients are turned around; they become 0."),
+        (lambda m, run: hooked(m.modules(), lambda g: g.clamp_(min=0), run), "the gradient is clamped in place, also for a shortcut that gets the same tensor: clamp, not clamp_."),
         (lambda m, run: hooked(m.modules(), lambda g: g.clamp(min=0), run, nn.Module), "other modules than the ReLUs clamp; only those must: isinstance(m, nn.ReLU)."),
         (lambda m, run: with_guided(m, run).clamp(min=0), "the finished map is clamped, too; give back what run() returns."),
         (lambda m, run: run().clamp(min=0), "only the finished map is clamped; clamp at every ReLU on the way."),

@@ -250,6 +250,7 @@ WRONG = {
         ("another quantity", hooks(after=lambda r: r.clamp(min=0)), "the finished map is clamped, too"),
         ("wrong sign", hooks(change=lambda g: g.clamp(max=0)), "what is negative passes"),
         ("no absolute value", hooks(change=torch.abs), "turned around"),
+        ("in place", hooks(change=lambda g: g.clamp_(min=0)), "clamped in place, also for a shortcut"),
         ("model changed", hooks_stay, "its hooks changed"),
         ("model changed", forward_replaced, "its forward was replaced"),
         ("model changed", made_safe, "mode (train or eval)"),
