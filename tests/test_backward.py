@@ -120,6 +120,12 @@ def squeezenet() -> nn.Module:
     return Normalized(Squeeze(), 0.45, 0.22)
 
 
+def real_squeezenet() -> nn.Module:
+    from torchvision.models import squeezenet1_0  # here: it takes seconds to load
+
+    return Normalized(squeezenet1_0(), 0.45, 0.22)
+
+
 def seeded(make: Callable[[], nn.Module]) -> nn.Module:
     torch.manual_seed(3)
     return make().double().eval()
@@ -128,7 +134,8 @@ def seeded(make: Callable[[], nn.Module]) -> nn.Module:
 NETWORKS: dict[str, tuple[Callable[[], nn.Module], tuple[int, int], tuple[str, ...]]] = {
     "LeNet": (LeNet, (1, 28), ("2", "6", "7")),
     "AllConv": (lambda: AllConv(width=16), (3, 32), ("5", "11", "18", "19")),
-    "SqueezeNet": (squeezenet, (3, 64), ("model.features.1", "model.features.4", "model.features.6")),
+    "SqueezeNet, small": (squeezenet, (3, 64), ("model.features.1", "model.features.4", "model.features.6")),
+    "SqueezeNet": (real_squeezenet, (3, 48), ("model.features.12",)),
 }
 
 
