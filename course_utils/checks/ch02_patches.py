@@ -128,8 +128,7 @@ EXERCISES = (
         (listed(0, forget=True), "the new pictures are counted from 0; the first of them has the number `start`."),
         (listed(1), "the new pictures' numbers are one too high; the first of them is `start`."),
         (listed(0, descending=False), "these are the smallest values; keep the largest, .sort(descending=True)."),
-        (lambda v, p, new, s: (update(v, p, new, s)[0], update(v, p, new, s)[1].sort(dim=1).values),
-         "the values are right, but the pictures' numbers do not stand beside their values: gather them in the same order."),
+        (lambda v, p, new, s: (update(v, p, new, s)[0], update(v, p, new, s)[1].sort(dim=1).values), "the pictures' numbers do not stand beside their values: gather them in the same order."),
         (lambda v, p, new, s: tuple(part.flip(1) for part in update(v, p, new, s)), "the best are sorted upwards; the largest comes first."),
         (lambda v, p, new, s: update(torch.full_like(v, -torch.inf), p, new, s), "the old best are forgotten; compare the new values with them."),
         (lambda v, p, new, s: (v, p), "the new values are not used."),
@@ -147,8 +146,8 @@ EXERCISES = (
         "start -= padding * step; size += (kernel - 1) * step; and only then step *= stride.",
     ), mistakes=(
         (chain(lambda r, j, a, k, s, p: (r + k * j, j * s, a - p * j)), "the size grows by k cells a layer; a kernel of 1 must not let it grow: (kernel - 1)."),
-        (chain(lambda r, j, a, k, s, p: (r + (k - 1) * j * s, j * s, a - p * j)),
-         "the layer's own stride is counted in its size; it spreads the units of the *next* map: multiply the step last."),
+        (chain(lambda r, j, a, k, s, p: (r + (k - 1) * j * s, j * s, a - p * j)), "the layer's own stride is counted in its size; it spreads the *next* map's units: multiply the step last."),
+        (chain(lambda r, j, a, k, s, p: (r + (k - 1) * j * s, j * s, a - p * j * s)), "the step is multiplied first: multiply it last, after start and size."),
         (chain(lambda r, j, a, k, s, p: (r + k - 1, j * s, a - p * j)), "a cell of a later map is not one pixel: (kernel - 1) * step."),
         (chain(lambda r, j, a, k, s, p: (r + (k - 1) * j, j * s, a - p)), "the padding is in cells of the map below: start -= padding * step."),
         (chain(lambda r, j, a, k, s, p: (r + (k - 1) * j, j * s, a + p * j)), "padding moves the first unit's field out of the picture: start gets smaller."),
@@ -159,6 +158,7 @@ EXERCISES = (
         (chain(lambda r, j, a, k, s, p: (r + (k - 1) * j, j * s, a - p * j), first=0), "before any layer a unit sees one pixel: begin with size 1."),
         (chain(lambda r, j, a, k, s, p: (r + (k - 1) * j, j * s, a - p * j), back=True), "the layers are taken from the last to the first; begin with the first."),
         (chain(lambda r, j, a, k, s, p: (r + (k - 1) * j, j * s, a + ((k - 1) / 2 - p) * j)), "this start is the middle of the first unit's field; give its first pixel."),
+        (lambda layers: (field(layers)[0], *field(layers)[:0:-1]), "stride and start are swapped: size, stride, start."),
     )),
     Exercise("cut", cut, places, difficulty=2, minutes=10, battery=(DOUBLE, STRIDED, ON_DEVICE), what="the patch", hints=(
         "Begin with a patch that is `fill` everywhere, and write into it what the picture has.",
