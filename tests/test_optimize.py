@@ -8,10 +8,10 @@ from torch import Tensor, nn
 from torchvision.models import squeezenet1_0
 
 from course_utils import data, models, runtime, visualize
+from course_utils.layers import representation
 from course_utils.runtime import generator
 from course_utils.visualize import optimize
 from course_utils.visualize.images import resized
-from course_utils.visualize.inversion import representation
 
 GREY = torch.full((2, 3, 16, 16), 0.5)
 

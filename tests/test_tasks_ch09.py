@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 
 from course_utils import attacks, models, scores
+from course_utils.checking import counting
 from course_utils.exercises import attempt, open_task
 from course_utils.tasks import ch09_fgsm as task
 
@@ -121,10 +122,10 @@ def test_cheats_are_refused(cheat, words: str, said) -> None:
 @pytest.mark.parametrize("times, passes", [(1, 1), (5, 5)])
 def test_gradients_are_counted_for_each_picture(times: int, passes: int) -> None:
     net, x, y = models.load("lenet-digits"), torch.rand(4, 1, 28, 28), torch.arange(4)
-    with task.counting() as count:
+    with counting() as count:
         by_vmap(net, x, y, 0.1, times)
     assert count.rows == 4 * passes
-    with task.counting() as count:
+    with counting() as count:
         for a, b in zip(x, y):  # one by one counts as much as all at once
             small_steps(net, a[None], b[None], 0.1, steps=times)
     assert count.rows == 4 * passes

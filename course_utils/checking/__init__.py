@@ -1,13 +1,13 @@
 """The toolbox for checkers: what an exercise is, what may be expected of an answer, and how an answer is tried.
 
 From the ground up: `exercise`, `expectations`, `guard`, `calls`, `counting`, `probes`, `slips`, `noise`, `deletion`, `sleepers`,
-`hooking`, `battery`, `examine`, `words`, `trial`.
+`hooking`, `work`, `battery`, `examine`, `words`, `trial`.
 """
 
 from . import deletion, noise, sleepers, slips
 from .battery import ATTACK, PICTURES, TENSORS
 from .calls import call, untouched
-from .counting import counting
+from .counting import counted, counting, expect_gradients
 from .exercise import Case, Exercise, Item, Mistake, OpenTask
 from .expectations import expect, expect_budget, expect_close, expect_inside, expect_trains, returned
 from .guard import TimeUp, guarded

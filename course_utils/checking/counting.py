@@ -3,11 +3,29 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.module import register_module_forward_hook
+
+from .calls import call
+from .expectations import expect, expect_inside, returned
+
+
+def counted(f: Callable, like: Tensor, what: str, /, *, classes: int = 10, **arguments: object) -> tuple[Tensor, float]:
+    """The pictures that an answer gives, of the form of `like` and inside [0, 1], and how many gradients it took for each."""
+    with counting(classes) as tally:
+        got = call(f, **arguments)
+    returned(got, like, what)
+    expect_inside(got)
+    return got, tally.rows / len(like)
+
+
+def expect_gradients(used: float, most: int) -> None:
+    """Require that no more gradients were taken than the task allows."""
+    expect(used <= most, f"{used:.3g} gradients were taken for each picture; {most} are allowed. "
+           "Each backward pass counts, once for each picture in it.")  # fmt: skip
 
 
 class Tally:

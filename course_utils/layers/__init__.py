@@ -4,9 +4,9 @@ from .activations import Captured, capture, layer_name, names, resolve
 from .crops import paste
 from .fields import NoField, ReceptiveField, receptive_field
 from .local import Local, local_forward
-from .stopping import stopped_at
+from .stopping import representation, stopped_at
 
 __all__ = [
     "Captured", "Local", "NoField", "ReceptiveField", "capture", "layer_name", "local_forward", "names", "paste",
-    "receptive_field", "resolve", "stopped_at",
+    "receptive_field", "representation", "resolve", "stopped_at",
 ]  # fmt: skip

@@ -10,6 +10,6 @@ from .tables import Table, paper_and_here, recorded
 
 __all__ = [
     "Animation", "COLOURS", "INK", "PAGE", "PALE", "Row", "TALL", "Table", "WORDS", "as_array", "bare", "boxed", "curves", "draw_map",
-    "draw_picture",
-    "draw_scores", "new_figure", "paper_and_here", "pictures", "png", "recorded", "rows", "scores", "short", "stretch", "style",
+    "draw_picture", "draw_scores", "new_figure", "paper_and_here", "pictures", "png", "recorded", "rows", "scores", "short", "stretch",
+    "style",
 ]  # fmt: skip

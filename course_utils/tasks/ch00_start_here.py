@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from .. import data, measure, models
-from ..checking import OpenTask, call, counting, expect, expect_inside, returned
+from ..checking import OpenTask, counted, expect
 from ..runtime import device, generator, predict
 
 PIXELS, COUNT, SEED = 20, 300, 20  # the chapter shows pictures of another seed
@@ -34,11 +34,8 @@ def score(few_pixels: Callable) -> float:
 
 def changed(few_pixels: Callable, model: nn.Module, x: Tensor, y: Tensor, pixels: int) -> Tensor:
     """What an answer makes of the pictures, when it keeps the rules."""
-    with counting() as count:
-        got = call(few_pixels, model=model, x=x, y=y, pixels=pixels)
-    returned(got, x, "the batch of changed pictures")
-    expect_inside(got)
-    most, used = int(measure.norms(x, got).l0.max()), count.rows / len(x)
+    got, used = counted(few_pixels, x, "the batch of changed pictures", model=model, x=x, y=y, pixels=pixels)
+    most = int(measure.norms(x, got).l0.max())
     expect(most <= pixels, f"{most} pixels of a picture are changed; {pixels} are allowed, the argument `pixels`.")
     expect(used <= 1, f"{used:.3g} gradients were taken for each picture; one is allowed.")
     return got

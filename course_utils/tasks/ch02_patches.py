@@ -11,7 +11,7 @@ from torch import Tensor
 
 from .. import data, models
 from ..checking import OpenTask, call, expect, returned
-from ..layers import stopped_at
+from ..layers import representation
 
 LAYER, FIT, UNSEEN, TOP = "3", 400, 1500, 9  # LeNet's map before its fully connected layers: 50 channels, 4 x 4
 SEEDS = (31, 32)  # the chapter shows pictures of another seed
@@ -28,8 +28,7 @@ def best_unit(maps: Tensor, y: Tensor, label: int) -> Tensor:
 def pictures(seed: int, count: int) -> tuple[Tensor, Tensor]:
     """LeNet's maps [N, 50, 4, 4] of drawn digits, and their labels."""
     net, digits = models.classifier("digits", source="drawn").cpu(), data.load("digits", "test", count, source="drawn", seed=seed)
-    with stopped_at(net.eval(), LAYER) as run, torch.no_grad():
-        return torch.cat([run(part) for part in digits.x.split(250)]).contiguous(), digits.y
+    return representation(net, digits.x, LAYER, 250).contiguous(), digits.y
 
 
 def score(answer: Callable) -> float:

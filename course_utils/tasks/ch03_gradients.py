@@ -5,12 +5,11 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 
-import torch
 from torch import Tensor, nn
 
 from .. import data, measure, models, runtime, visualize
-from ..checking import Mistake, OpenTask, expect, returned, untouched
-from .ch04_saliency_occlusion import passes
+from ..checking import OpenTask, expect, returned, untouched
+from ..checking.work import expect_work, passes
 
 COUNT, BUDGET, FORGOTTEN = 8, 40, ("6", "8", "13", "16")
 
@@ -41,11 +40,7 @@ def score(answer: Callable) -> float:
             heat, used = passes(lambda model=model, given=given: answer(model, *given), model, x)
         returned(heat, x[:, 0], "the map")
         expect(heat.isfinite().all(), "the map holds infinite values; every pixel needs its place in the order.")
-        if used > BUDGET + 0.5:
-            raise Mistake(
-                f"your map took the work of {used:.0f} forward passes for each picture; at most {BUDGET} are allowed "
-                "(a gradient takes two: one forward, one backward)."
-            )
+        expect_work(used, BUDGET)
         maps[name] = heat.detach()
     alike = {name: measure.rank_correlation(maps["own"], maps[name]).mean().item() for name in ("twin", "forgetful")}
     return alike["twin"] - alike["forgetful"]

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import copy
 import functools
 from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
-from torch.utils.flop_counter import FlopCounterMode
 
 from .. import data, models, runtime, visualize
-from ..checking import Mistake, OpenTask, expect, returned, untouched
+from ..checking import OpenTask, expect, returned, untouched
+from ..checking.work import expect_work, passes
 
 COUNT, FILL, BUDGET = 8, 0.5, 65
 SHARES = (0, 0.01, 0.02, 0.03, 0.04, 0.06, 0.08, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.7, 1)
@@ -32,28 +31,6 @@ def unseen() -> tuple[nn.Module, Tensor, Tensor]:
     return model, x[chosen], y[chosen]
 
 
-class Unnamed(contextlib.nullcontext):
-    """Stands for torch's tracker of modules, whose hooks refuse `autograd.grad` for a picture that is a leaf."""
-
-    parents = ("Global",)
-
-
-def counter() -> FlopCounterMode:
-    """A counter of arithmetic that does not ask which module it belongs to."""
-    mode = FlopCounterMode(display=False)
-    mode.mod_tracker = Unnamed()
-    return mode
-
-
-def passes(work: Callable[[], Tensor], model: nn.Module, x: Tensor) -> tuple[Tensor, float]:
-    """What `work` gives, and its arithmetic for each picture, in forward passes of the model; whatever network it runs, however."""
-    with counter() as one, torch.no_grad():
-        model(x[:1])
-    with counter() as all_of_it:
-        result = work()
-    return result, all_of_it.get_total_flops() / one.get_total_flops() / len(x)
-
-
 def deletion_area(model: nn.Module, x: Tensor, y: Tensor, heat: Tensor) -> float:
     """The area under the mean probability of the class as the pixels with the highest heat turn grey first."""
     rank = heat.flatten(1).argsort(dim=1, descending=True, stable=True).argsort(1).reshape(heat.shape)[:, None]
@@ -69,11 +46,7 @@ def score(answer: Callable) -> float:
     with untouched(**dict(zip(("model", "x", "y"), given))):
         heat, used = passes(lambda: answer(*given), model, x)
     returned(heat, x[:, 0], "the map")
-    if used > BUDGET + 0.5:
-        raise Mistake(
-            f"your map took the work of {used:.0f} forward passes for each picture; at most {BUDGET} are allowed "
-            "(a gradient takes two: one forward, one backward)."
-        )
+    expect_work(used, BUDGET)
     expect(heat.isfinite().all(), "the map holds infinite values; every pixel needs its place in the order.")
     return deletion_area(model, x, y, heat.detach())
 

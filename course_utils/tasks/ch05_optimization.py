@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from .. import models, runtime, visualize
-from ..checking import OpenTask, call, counting, expect, expect_inside, returned
+from ..checking import OpenTask, counted, expect_gradients
 
 GRADIENTS = 10
 
@@ -31,13 +31,8 @@ def certainty(make: Callable) -> float:
 
 def made(make: Callable, net: nn.Module, start: Tensor, y: Tensor) -> Tensor:
     """The images of classes y, when the rules are kept."""
-    with counting(24) as count:
-        got = call(make, model=net, start=start, y=y)
-    returned(got, start, "the batch of class images")
-    expect_inside(got)
-    used = count.rows / len(start)
-    expect(used <= GRADIENTS, f"{used:.3g} gradients were taken for each picture; {GRADIENTS} are allowed. "
-           "Each backward pass counts, once for each picture in it.")  # fmt: skip
+    got, used = counted(make, start, "the batch of class images", classes=24, model=net, start=start, y=y)
+    expect_gradients(used, GRADIENTS)
     return got
 
 

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
-import torch
 from torch import Tensor, nn
-from torch.nn.modules.module import register_module_forward_hook
 
 from .. import attacks, data, measure, models, runtime
-from ..checking import OpenTask, call, counting, expect, expect_budget, expect_inside, returned
+from ..checking import OpenTask, counted, expect_budget, expect_gradients
 
 EPS, GRADIENTS, PICTURES, SEED = 0.12, 5, 300, 5  # FGSM fools about half at this eps; the chapter shows the pictures of seed 0
 
@@ -35,14 +32,9 @@ def success(attack: Callable) -> float:
 
 def attacked(attack: Callable, net: nn.Module, x: Tensor, y: Tensor, eps: float) -> Tensor:
     """What the attack makes of the pictures, when it keeps the rules."""
-    with counting() as count:
-        got = call(attack, model=net, x=x, y=y, eps=eps)
-    returned(got, x, "the batch of attacked pictures")
-    expect_inside(got)
+    got, used = counted(attack, x, "the batch of attacked pictures", model=net, x=x, y=y, eps=eps)
     expect_budget(got, {"x": x, "eps": eps})
-    used = count.rows / len(x)
-    expect(used <= GRADIENTS, f"{used:.3g} gradients were taken for each picture; {GRADIENTS} are allowed. "
-           "Each backward pass counts, once for each picture in it.")  # fmt: skip
+    expect_gradients(used, GRADIENTS)
     return got
 
 

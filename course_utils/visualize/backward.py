@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from ..layers import layer_name, resolve
+from ..layers import layer_name, stopped_at
 from ..runtime import check_pictures, frozen, gradient, pick, watched
 
 
@@ -101,35 +101,19 @@ class _RuledReLU(torch.autograd.Function):
         return ctx.rule(*ctx.saved_tensors, g), None, None
 
 
-class _Reached(BaseException):
-    """Ends a forward at a layer; no `except Exception` of a model holds it up."""
-
-
 def activation(model: nn.Module, x: Tensor, layer: str | nn.Module) -> Tensor:
     """The output of `layer` for pictures `x`, with its graph; what follows the layer is not computed."""
-    name, found = layer_name(model, layer), []
-
-    def stop(module: nn.Module, inputs: tuple, output: Any) -> None:
-        found.append(output)
-        raise _Reached
-
-    handle = resolve(model, layer).register_forward_hook(stop)
     try:
-        model(x.clone())  # a copy, which a first step that works in place may change
-    except _Reached:
-        pass
+        with stopped_at(model, layer, first=True) as run:
+            out = run(x)
     except RuntimeError as error:
         if x.shape[1] == 1 and "channel" in str(error):
             raise ValueError("x has one channel and the model takes colours; give it grey pictures as x.expand(-1, 3, -1, -1).") from error
         raise
-    finally:
-        handle.remove()
-    if not found:
-        raise ValueError(f"layer {name!r} does not run when the model does; choose another of layers.names(model).")
-    if not isinstance(found[0], Tensor) or found[0].dim() not in (2, 4):
-        form = f"shape {list(found[0].shape)}" if isinstance(found[0], Tensor) else f"a {type(found[0]).__name__}"
-        raise ValueError(f"layer {name!r} gives {form}; maps [N, channels, rows, columns] or values [N, units] are expected.")
-    return found[0]
+    if out.dim() not in (2, 4):
+        name = layer_name(model, layer)
+        raise ValueError(f"layer {name!r} gives shape {list(out.shape)}; maps [N, channels, rows, columns] or values [N, units] are expected.")
+    return out
 
 
 def strongest(maps: Tensor, channel: int | Tensor) -> Tensor:

@@ -8,8 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..layers import stopped_at
-from ..runtime import check_count, check_pictures, frozen, pick
+from ..layers import representation
+from ..runtime import check_count, check_pictures, pick
 
 FEW = 4  # channels of a direction of few channels
 
@@ -17,8 +17,7 @@ FEW = 4  # channels of a direction of few channels
 def responses(model: nn.Module, x: Tensor, layer: str | nn.Module, *, batch_size: int = 50) -> Tensor:
     """The layer's values at every position of every picture, as vectors: [M, channels]."""
     check_pictures(x, model), check_count(batch_size, "batch_size")
-    with frozen(model), torch.no_grad(), stopped_at(model, layer) as run:
-        phi = torch.cat([run(part) for part in x.split(batch_size)])
+    phi = representation(model, x, layer, batch_size)
     return phi.flatten(2).transpose(1, 2).flatten(0, 1) if phi.dim() > 2 else phi
 
 

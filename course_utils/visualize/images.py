@@ -26,6 +26,14 @@ def mean_picture(model: nn.Module, shape: Shape, count: int, centre: float | Ten
     return torch.zeros(count, *shape, device=model_device(model)) + centre
 
 
+def noisy_mean(
+    model: nn.Module, shape: Shape, count: int, centre: float | Tensor, noise: float, chance: torch.Generator
+) -> Tensor:
+    """Mean pictures with normal noise of this deviation, each with a draw of its own."""
+    start = mean_picture(model, shape, count, centre)
+    return (start + noise * torch.randn(start.shape, generator=chance).to(start)).clamp(0, 1)
+
+
 def class_score(classes: Tensor) -> Score:
     """The score of each picture's class, before the softmax."""
 
@@ -81,8 +89,7 @@ def unit_image(
     does not care about. A unit named twice starts from two draws. `regularizers` None means `natural(centre)`; () means none.
     """
     wanted, chance = torch.as_tensor(units).flatten(), generator or seeded()
-    start = mean_picture(model, shape, len(wanted), centre)
-    start = (start + noise * torch.randn(start.shape, generator=chance).to(start)).clamp(0, 1)
+    start = noisy_mean(model, shape, len(wanted), centre, noise, chance)
     rules = natural(centre) if regularizers is None else regularizers
     return maximize(
         model, start, unit_score(wanted), layer=layer, prior=prior, regularizers=rules, steps=steps, rate=rate, jitter=jitter,

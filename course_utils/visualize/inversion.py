@@ -11,10 +11,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .. import training
-from ..layers import stopped_at
-from ..runtime import check_count, check_pictures, frozen, model_device
+from ..layers import representation
+from ..runtime import check_count, check_pictures, model_device
 from ..runtime import generator as seeded
-from .images import mean_picture
+from .images import noisy_mean
 from .optimize import Prior, maximize, total_variation
 
 
@@ -24,24 +24,17 @@ def distance(answer: Tensor, target: Tensor) -> Tensor:
     return apart / target.flatten(1).square().sum(1).clamp(min=1e-12)
 
 
-def representation(model: nn.Module, x: Tensor, layer: str | nn.Module, batch_size: int = 256) -> Tensor:
-    """What a layer answers to pictures, in batches, without gradients."""
-    with frozen(model), torch.no_grad(), stopped_at(model, layer) as run:
-        return torch.cat([run(part) for part in x.split(batch_size)])
-
-
 def invert(
     model: nn.Module, target: Tensor, layer: str | nn.Module, shape: tuple[int, int, int], *, prior: Prior | None = None,
     centre: float | Tensor = 0.5, noise: float = 10 / 255, steps: int = 400, rate: float = 0.02, generator: torch.Generator | None = None,
 ) -> Tensor:  # fmt: skip
     """Pictures [N, C, H, W] whose representation at `layer` is nearest to `target` [N, ...]: argmin distance + prior.
 
-    It starts from the mean picture with normal noise. `prior` None is a total variation of 2e-4 * pixels^-1/2, which decides among the
+    It starts from the mean picture with normal noise. `prior` None is a total variation of weight 2e-4, which decides among the
     many pictures that a deep layer takes for the same; with `lambda x: 0 * x.sum((1, 2, 3))` nothing decides.
     """
     chance = generator or seeded()
-    start = mean_picture(model, shape, len(target), centre)
-    start = (start + noise * torch.randn(start.shape, generator=chance).to(start)).clamp(0, 1)
+    start = noisy_mean(model, shape, len(target), centre, noise, chance)
     wanted = target.detach().to(start)
     price = total_variation(2e-4) if prior is None else prior
     return maximize(

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import copy
+import itertools
 from collections.abc import Iterable
 
 import torch
 from torch import Tensor, nn
 
-from ..layers import capture, layer_name, resolve
+from ..layers import layer_name, resolve, stopped_at
 from ..runtime import check_count, check_model, check_pictures, frozen
 
 
@@ -127,10 +128,9 @@ def dead_filters(model: nn.Module, x: Tensor, layer: str | nn.Module | None = No
     check_count(batch_size, "batch_size")
     watched = first_layer(model) if layer is None else resolve(model, layer)
     alive: Tensor | bool = False
-    with frozen(model), torch.no_grad(), capture(model, watched) as seen:
+    with frozen(model), torch.no_grad(), stopped_at(model, watched) as run:
         for part in x.split(batch_size):
-            model(part.clone())
-            alive = alive | (seen[watched].transpose(0, 1).flatten(1) > 0).any(1)
+            alive = alive | (run(part).transpose(0, 1).flatten(1) > 0).any(1)
     return ~alive
 
 
@@ -143,13 +143,9 @@ def shift_wobble(model: nn.Module, x: Tensor, layer: str | nn.Module, *, shifts:
     """
     check_pictures(x, model)
     check_count(shifts, "shifts", least=2)
-    watched, means = resolve(model, layer), []
-    with frozen(model), torch.no_grad(), capture(model, watched) as seen:
-        for down in range(shifts):
-            for right in range(shifts):
-                model(x.roll((down, right), (2, 3)))
-                means.append(seen[watched].mean((2, 3)))
-    places = torch.stack(means)
+    moves = itertools.product(range(shifts), repeat=2)
+    with frozen(model), torch.no_grad(), stopped_at(model, layer) as run:
+        places = torch.stack([run(x.roll(move, (2, 3))).mean((2, 3)) for move in moves])
     return places.std(0, correction=0).mean(0) / places.abs().mean((0, 1)).clamp_min(1e-12)
 
 

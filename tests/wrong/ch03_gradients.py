@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from course_utils.checks.ch03_gradients import map_back, relu_rules, strongest, with_guided
+from course_utils.checks.ch03_gradients import map_back, relu_rules, strongest
 
 # ---------------------------------------------------------------- the strongest position
 
