@@ -173,7 +173,7 @@ EXERCISES = (
         (lambda x, t, l, n, f: padded(x, t, l, n, lambda at, side: at.clamp(0, side - 1)), "the pixels at the border are repeated; fill with `fill` what lies outside."),
         (pushed_in, "the patch is pushed into the picture; it must stay where it is, with `fill` outside."),
         (lambda x, t, l, n, f: cut(x, t - n // 2, l - n // 2, n, f), "(top, left) is the patch's first pixel, not its middle."),
-        (lambda x, t, l, n, f: cut(x, t + 1, l + 1, n, f), "the patch begins one pixel too late."),
+        *((lambda x, t, l, n, f, by=by: cut(x, t + by, l + by, n, f), f"the patch begins one pixel too {when}.") for by, when in ((1, "late"), (-1, "early"))),
         (lambda x, t, l, n, f: cut(x, t, l, n, f)[:1].expand(len(x), -1, -1), "all colours are the first one; cut each."),
         (lambda x, t, l, n, f: x[:, max(t, 0) : t + n, max(l, 0) : l + n], "the part outside the picture is missing; every patch is [C, size, size]."),
     )),

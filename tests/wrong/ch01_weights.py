@@ -156,7 +156,7 @@ WRONG = {
         ("another quantity", lambda layer, x, b: layer(x).detach().mean((0, 2, 3)) <= 0, "below 0 on average"),
         ("another quantity", lambda layer, x, b: layer(x).detach().mean((2, 3)).amax(0) <= 0, "the mean over the map"),
         ("another quantity", lambda layer, x, b: layer.weight.detach().abs().sum((1, 2, 3)) == 0, "weights alone do not tell"),
-        ("another quantity", lambda layer, x, b: torch.stack([layer(part).detach().mean((0, 2, 3)) for part in x.split(b)]).amax(0) <= 0, "is off by"),
+        ("another quantity", lambda layer, x, b: torch.stack([layer(part).detach().mean((0, 2, 3)) for part in x.split(b)]).amax(0) <= 0, "the mean over a whole batch"),
         ("another quantity", lambda layer, x, b: F.conv2d(torch.cat(x.split(b)), layer.weight.detach()).amax((0, 2, 3)) <= 0, "the bias and the pictures count"),
         ("another quantity", lambda layer, x, b: (layer.bias + layer.weight.clamp(min=0).sum((1, 2, 3))).detach() <= 0, "is off by"),
         ("batch of one only", lambda layer, x, b: most(layer, x[:b]) <= 0, "only the first batch counts"),

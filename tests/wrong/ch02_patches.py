@@ -286,6 +286,10 @@ def one_late(x, top, left, size, fill):
     return cut(x, top + 1, left + 1, size, fill)
 
 
+def one_early(x, top, left, size, fill):
+    return cut(x, top - 1, left - 1, size, fill)
+
+
 def first_colour(x, top, left, size, fill):
     return cut(x, top, left, size, fill)[:1].repeat(len(x), 1, 1)
 
@@ -439,6 +443,7 @@ WRONG = {
         ("no clip", negative_slice, "shape"),
         ("off by one", around_the_middle, "not its middle"),
         ("off by one", one_late, "one pixel too late"),
+        ("off by one", one_early, "one pixel too early"),
         ("batch of one only", first_colour, "all colours are the first one"),
         ("off by one", too_large, "shape [3, 5, 5]"),
         ("wrong shape", with_a_batch, "shape [1, 3, 4, 4]"),

@@ -202,6 +202,8 @@ WRONG = {
         ("argument ignored", slope(lambda m, c: m.flatten(1).amax(1)), "the strongest neuron of all channels"),
         ("hard-coded constant", slope(lambda m, c: own(m, 1)), "is off by up to"),
         ("hard-coded constant", slope(lambda m, c: own(m, 2)), "use the argument `channel`"),
+        ("hard-coded constant", slope(lambda m, c: m[:, c, m.shape[2] // 2, m.shape[3] // 2]), "in the middle of the map"),
+        ("hard-coded constant", slope(lambda m, c: m[:, c, 0, 0]), "in the map's corner"),
         ("wrong sign", slope(lambda m, c: -own(m, c)), "the sign is wrong"),
         ("no absolute value", slope(own, torch.abs), "the signs are lost"),
         ("wrong shape", slope(own, lambda g: g.abs().amax(1)), "a map of sizes"),
