@@ -119,6 +119,30 @@ def test_regularizers_by_hand() -> None:
     assert torch.allclose(visualize.drop_idle(0.5)(x, slope, 0), torch.tensor([[[[0.5, 0.5], [0.1, 0.6]]]]))
 
 
+def test_the_natural_metric_by_hand() -> None:
+    """Colours that go together are raised together, and a wave twice as fine comes out half as strong."""
+    grey = torch.rand(4, 1, 8, 8, generator=generator(0)).expand(-1, 3, -1, -1)  # photos without colour: all three vary as one
+    turn = visualize.natural_metric(grey)
+    at = 2 * torch.pi * torch.arange(16) / 16
+    slow, fine = at.cos().expand(1, 1, 16, 16), (2 * at).cos().expand(1, 1, 16, 16)
+    red = torch.cat([slow + fine, torch.zeros(1, 2, 16, 16)], 1)
+    expected = (16 * slow + 8 * fine).expand(-1, 3, -1, -1)  # 1 / f, f = 1/16 and 2/16; each colour is as red as red is
+    assert torch.allclose(turn(red), expected, atol=1e-3)
+    flat = visualize.natural_metric(grey, power=0.0)
+    assert torch.allclose(flat(red), red[:, :1].expand(-1, 3, -1, -1), atol=1e-5)
+    apart = torch.rand(64, 2, 8, 8, generator=generator(1))  # colours that have nothing to do with each other stay apart
+    kept = visualize.natural_metric(apart, power=0.0)(torch.stack([slow[0, 0], 0 * slow[0, 0]])[None])
+    assert kept[:, 1].abs().max() < 0.05 < kept[:, 0].abs().max()
+    assert turn(red.double()).dtype == torch.float64
+
+
+def test_a_metric_turns_the_step() -> None:
+    """Only the direction: with red and green swapped, the ascent for red makes green."""
+    swap = lambda slope: slope[:, [1, 0, 2]]  # noqa: E731
+    moved = visualize.maximize(Sum(), GREY, visualize.class_score(torch.tensor([0, 0])), steps=1, rate=0.02, metric=swap)
+    assert torch.allclose(moved[:, 1], torch.full((2, 16, 16), 0.56)) and torch.equal(moved[:, 0], GREY[:, 0])
+
+
 def test_a_blur_keeps_what_is_flat_and_spreads_what_is_not() -> None:
     rule = visualize.blur(1.0, every=2)
     dot = torch.zeros(1, 2, 9, 9)

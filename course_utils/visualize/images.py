@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from ..layers import stopped_at
 from ..runtime import check_count, check_pictures, frozen, model_device
 from ..runtime import generator as seeded
-from .optimize import Prior, Regularizer, Score, blur, decay, drop_weak, maximize
+from .optimize import Metric, Prior, Regularizer, Score, blur, decay, drop_weak, maximize
 
 Shape = tuple[int, int, int]  # colours, height, width
 
@@ -64,7 +64,7 @@ def unit_score(units: Tensor) -> Score:
 def class_image(
     model: nn.Module, classes: Sequence[int] | Tensor, shape: Shape, *, prior: Prior | None = None,
     regularizers: Sequence[Regularizer] | None = None, centre: float | Tensor = 0.5, steps: int = 200, rate: float = 0.02,
-    jitter: int = 1, generator: torch.Generator | None = None,
+    jitter: int = 1, metric: Metric | None = None, generator: torch.Generator | None = None,
 ) -> Tensor:  # fmt: skip
     """A picture [N, C, H, W] for each class: argmax S_c(x) - prior(x), from the mean picture (Simonyan et al. 2013).
 
@@ -74,14 +74,14 @@ def class_image(
     rules = natural(centre) if regularizers is None else regularizers
     return maximize(
         model, mean_picture(model, shape, len(wanted), centre), class_score(wanted), prior=prior, regularizers=rules,
-        steps=steps, rate=rate, jitter=jitter, generator=generator,
+        steps=steps, rate=rate, jitter=jitter, metric=metric, generator=generator,
     )  # fmt: skip
 
 
 def unit_image(
     model: nn.Module, layer: str | nn.Module, units: Sequence[int] | Tensor, shape: Shape, *, prior: Prior | None = None,
     regularizers: Sequence[Regularizer] | None = None, centre: float | Tensor = 0.5, noise: float = 10 / 255, steps: int = 200,
-    rate: float = 0.02, jitter: int = 0, generator: torch.Generator | None = None,
+    rate: float = 0.02, jitter: int = 0, metric: Metric | None = None, generator: torch.Generator | None = None,
 ) -> Tensor:  # fmt: skip
     """A picture [N, C, H, W] for each unit of a layer: what its channel, in the middle of the map, answers to most.
 
@@ -93,7 +93,7 @@ def unit_image(
     rules = natural(centre) if regularizers is None else regularizers
     return maximize(
         model, start, unit_score(wanted), layer=layer, prior=prior, regularizers=rules, steps=steps, rate=rate, jitter=jitter,
-        generator=chance,
+        metric=metric, generator=chance,
     )  # fmt: skip
 
 

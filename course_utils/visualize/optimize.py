@@ -20,6 +20,7 @@ from ..runtime import generator as seeded
 Score = Callable[[Tensor], Tensor]  # a layer's output for N pictures -> one number for each, [N]
 Prior = Callable[[Tensor], Tensor]  # pictures [N, C, H, W] -> what each costs, [N]
 Regularizer = Callable[[Tensor, Tensor, int], Tensor]  # pictures, the gradient there, number of the step -> pictures
+Metric = Callable[[Tensor], Tensor]  # the gradient [N, C, H, W] -> the direction of the step
 
 
 # ---------------------------------------------------------------- priors: unnatural pictures cost
@@ -91,19 +92,41 @@ def lowest(values: Tensor, share: float) -> Tensor:
     return values < flat.kthvalue(place, dim=1).values[:, None, None, None]
 
 
+# ---------------------------------------------------------------- which way is up
+
+
+def natural_metric(photos: Tensor, power: float = 1.0) -> Metric:
+    """The gradient turned to where natural pictures vary: colours together as in `photos` [N, C, H, W], slow waves most, 1 / f^power.
+
+    Which way is steepest depends on which changes count as small. Counted in single pixels, fine and garish patterns are as near as any;
+    counted in how pictures vary, they are far (Olah, Mordvintsev and Schubert 2017 choose other coordinates for the picture to the same end).
+    """
+    away = (photos - photos.mean((0, 2, 3), keepdim=True)).transpose(0, 1).flatten(1)
+    together = away @ away.T / away.square().sum(1).mean()  # the colours' covariance, 1 on average for a colour with itself
+
+    def turned(slope: Tensor) -> Tensor:
+        high, wide = slope.shape[2:]
+        pace = torch.hypot(torch.fft.fftfreq(high)[:, None], torch.fft.rfftfreq(wide)[None]).clamp(min=1 / max(high, wide))
+        smooth = torch.fft.irfft2(torch.fft.rfft2(slope) / pace.to(slope) ** power, s=(high, wide))
+        return torch.einsum("dc,nchw->ndhw", together.to(slope), smooth)
+
+    return turned
+
+
 # ---------------------------------------------------------------- the loop
 
 
 def maximize(
     model: nn.Module, start: Tensor, score: Score, *, layer: str | nn.Module | None = None, prior: Prior | None = None,
     regularizers: Sequence[Regularizer] = (), steps: int = 200, rate: float = 0.02, fade: bool = True, momentum: float = 0.0,
-    jitter: int = 0, generator: torch.Generator | None = None,
+    jitter: int = 0, metric: Metric | None = None, generator: torch.Generator | None = None,
 ) -> Tensor:  # fmt: skip
     """Pictures [N, C, H, W] in [0, 1] that make score - prior large, climbed to from the pictures `start`.
 
     `score` sees the output of `layer` (None: the model's scores). Nothing behind the layer is computed, and no gradient for
     weights. A step moves each picture's pixels by `rate` on average (with `fade` less and less, down to 0), then the
-    regularizers act, then pixels are clipped. With `jitter` each step sees the pictures shifted by up to so many pixels.
+    regularizers act, then pixels are clipped. With `jitter` each step sees the pictures shifted by up to so many pixels. A `metric`
+    turns the gradient into the direction of the step (`natural_metric`).
     """
     check_pictures(start, model, name="start")
     check_count(steps, "steps"), check_count(jitter, "jitter", 0), check_positive(rate, "rate")
@@ -116,10 +139,11 @@ def maximize(
             value = score(run(seen.clone()))
             value = value if prior is None else value - prior(seen)
             slope = gradient(value, seen).roll([-n for n in shift], (2, 3))
-            size = slope.abs().mean((1, 2, 3), keepdim=True)
+            way = slope if metric is None else metric(slope)
+            size = way.abs().mean((1, 2, 3), keepdim=True)
             if step == 0:
                 check_climbs(size)
-            speed = momentum * speed + slope / size.clamp(min=1e-12)
+            speed = momentum * speed + way / size.clamp(min=1e-12)
             x = x + rate * (1 - momentum) * (1 - step / steps if fade else 1) * speed
             for rule in regularizers:
                 x = rule(x, slope, step)
