@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import html
+import itertools
 import signal
 import struct
 import time
@@ -41,7 +42,7 @@ class Panel:
         self.message = widgets.HTML()
         self.alt = alt
         self._asked: tuple[asyncio.TimerHandle, float] | None = None  # the drawing that waits, and the latest time for it
-        self.box = widgets.VBox([*self.controls.values(), self.message, self.image])
+        self.box = widgets.VBox([*lines(list(self.controls.values())), self.message, self.image])
         for control in self.controls.values():
             control.observe(self._moved, names="value")
 
@@ -103,6 +104,20 @@ class Panel:
             },
         }  # fmt: skip
         return bundle, {"image/png": {"width": width, "height": height}}
+
+
+def lines(controls: list[widgets.Widget]) -> list[widgets.Widget]:
+    """The controls below each other, neighbouring switches side by side: the picture stays on the screen with them."""
+    below: list[widgets.Widget] = []
+    for is_switch, group in itertools.groupby(controls, key=lambda control: isinstance(control, widgets.Checkbox)):
+        beside = list(group)
+        if not is_switch or len(beside) == 1:
+            below += beside
+            continue
+        for control in beside:
+            control.indent, control.layout.width, control.layout.margin = False, "auto", "2px 18px 2px 2px"
+        below.append(widgets.HBox(beside, layout={"flex_flow": "row wrap", "margin": f"0 0 0 {LABEL['description_width']}"}))
+    return below
 
 
 def from_browser() -> bool:

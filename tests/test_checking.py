@@ -318,7 +318,9 @@ def test_tuples_are_compared_one_by_one() -> None:
     task = Exercise("both", lambda x: (x, 2 * x), lambda: [{"x": torch.ones(2)}], hints=(), what="the pair")
     assert objection(task, lambda x: (x.clone(), x + x)) is None
     assert "result 2 of 2 is off by up to 1" in objection(task, lambda x: (x, x))
-    assert "the pair is not 2 things" in objection(task, lambda x: x)
+    assert "the pair is not 2 things: return a, b, ... It is a Tensor." in objection(task, lambda x: x)
+    assert "It is a list. tuple(...) makes a tuple of it." in objection(task, lambda x: [x, 2 * x])
+    assert "It holds 3." in objection(task, lambda x: (x, 2 * x, 3 * x))
 
 
 def test_a_number_is_a_number() -> None:

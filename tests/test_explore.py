@@ -162,3 +162,12 @@ def test_a_switch_is_on_or_off() -> None:
     before = panel.image.value
     panel.controls["blur"].value = False
     assert panel.values() == {"blur": False} and panel.image.value != before
+
+
+def test_switches_stand_side_by_side() -> None:
+    controls = {"kind": menu("kind", ["a"]), "decay": explore.switch("decay", True), "blur": explore.switch("blur")}
+    made = Panel(lambda kind, decay, blur: draw(), controls)
+    first, row, *_ = made.box.children
+    assert first is controls["kind"] and list(row.children) == [controls["decay"], controls["blur"]]
+    alone = Panel(lambda decay: draw(), {"decay": explore.switch("decay")})
+    assert alone.box.children[0] is alone.controls["decay"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from course_utils import models, scores, visualize
+from course_utils import data, models, scores, visualize
 from course_utils.exercises import attempt, open_task
 from course_utils.tasks import ch05_optimization as task
 
@@ -48,6 +48,27 @@ def test_the_goal_is_above_the_course_and_below_momentum(said) -> None:
     assert "✓ goal reached (goal 66.0 %, the course's ten_steps 57." in out, out
     kept = scores.best("05/surer_images")
     assert kept > open_task("surer_images").goal + 2, "not a matter of luck"
+
+
+def the_judge_itself(model, start, y):
+    return with_momentum(models.load("signnet-signs-twin"), start, y)
+
+
+def real_signs(model, start, y):
+    signs = data.load("signs", "test", n=400, source="drawn")
+    return torch.stack([signs.x[signs.y == k][0] for k in y.tolist()]).to(start)
+
+
+@pytest.mark.parametrize("cheat", (the_judge_itself, real_signs))
+def test_what_can_be_loaded_by_name_does_not_help(cheat) -> None:
+    assert task.certainty(cheat) < 20, "the network's classes are in an order of its own"
+
+
+def test_the_order_changes_names_alone() -> None:
+    net, order = models.load("signnet-signs"), torch.randperm(24)
+    x = torch.rand(3, 3, 48, 48)
+    with torch.no_grad():
+        assert torch.allclose(task.reordered(net, order)(x), net(x)[:, order], atol=1e-5)
 
 
 @pytest.mark.parametrize("cheat, words", REFUSED, ids=range(len(REFUSED)))

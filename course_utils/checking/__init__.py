@@ -1,10 +1,10 @@
 """The toolbox for checkers: what an exercise is, what may be expected of an answer, and how an answer is tried.
 
 From the ground up: `exercise`, `expectations`, `guard`, `calls`, `counting`, `probes`, `slips`, `noise`, `deletion`, `sleepers`,
-`hooking`, `work`, `battery`, `examine`, `words`, `trial`.
+`blurring`, `hooking`, `work`, `battery`, `examine`, `words`, `trial`.
 """
 
-from . import deletion, noise, sleepers, slips
+from . import blurring, deletion, noise, sleepers, slips
 from .battery import ATTACK, PICTURES, TENSORS
 from .calls import call, untouched
 from .counting import counted, counting, expect_gradients
@@ -15,7 +15,7 @@ from .probes import attack_cases, probe
 from .trial import GOING_ON, objection, verdict
 
 __all__ = [
-    "ATTACK", "Case", "Exercise", "GOING_ON", "Item", "Mistake", "OpenTask", "PICTURES", "TENSORS", "TimeUp", "attack_cases", "call",
-    "counting", "deletion", "expect", "expect_budget", "expect_close", "expect_inside", "expect_trains", "guarded", "noise", "objection",
+    "ATTACK", "Case", "Exercise", "GOING_ON", "Item", "Mistake", "OpenTask", "PICTURES", "TENSORS", "TimeUp", "attack_cases", "blurring",
+    "call", "counting", "deletion", "expect", "expect_budget", "expect_close", "expect_inside", "expect_trains", "guarded", "noise", "objection",
     "probe", "returned", "sleepers", "slips", "untouched", "verdict",
 ]  # fmt: skip

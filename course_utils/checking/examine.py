@@ -89,13 +89,21 @@ def agreeing(task: Exercise) -> Callable[[Any, Any, Case], None]:
 
     def agree(got: Any, want: Any, case: Case) -> None:
         if isinstance(want, tuple):
-            expect(isinstance(got, tuple) and len(got) == len(want), f"{task.what} is not {len(want)} things: return a, b, ...")
+            expect(isinstance(got, tuple) and len(got) == len(want), f"{task.what} is not {len(want)} things: return a, b, ...{seen(got)}")
             for number, (a, b) in enumerate(zip(got, want), 1):
                 agree_one(task, a, b, case, f"result {number} of {len(want)}")
         else:
             agree_one(task, got, want, case, task.what)
 
     return agree
+
+
+def seen(got: Any) -> str:
+    """What came in place of a tuple of some length."""
+    if isinstance(got, tuple):
+        return f" It holds {len(got)}."
+    kind = type(got).__name__
+    return f" It is {'an' if kind[0] in 'aeiou' else 'a'} {kind}." + (" tuple(...) makes a tuple of it." if kind in ("list", "generator") else "")
 
 
 def agree_one(task: Exercise, got: Any, want: Any, case: Case, what: str) -> None:

@@ -46,7 +46,7 @@ MEANINGS = (
      "the index of gather does not fit: along all axes but the one it picks along it may not be longer than the table. Is it the right axis?"),
     (r"log_softmax\S* not implemented for 'Long'", "F.cross_entropy takes the scores first, then the classes."),
     (r"expected input\[.*\] to have \d+ channels",
-     "the network and the pictures do not fit together: is another network called than the one that is given?"),
+     "the weights and the pictures do not fit together: is another network called than the one that is given, or a number of colours fixed?"),
     (r"Expected dtype \S+ for index|used as indices must be", "an index must be of whole numbers, torch.long."),
     (r"Dimension out of range", "the tensor has fewer axes than you think: print its .shape."),
     (r"The size of tensor a .* must match|shape mismatch|cannot be broadcast|shape .* is invalid for input",

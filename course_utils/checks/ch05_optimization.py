@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..checking import ATTACK, PICTURES, Case, Exercise, expect_inside, probe, slips
+from ..checking import ATTACK, PICTURES, Case, Exercise, blurring, call, expect, expect_close, expect_inside, probe, slips
 from ..checking.battery import NARROW
 from ..runtime import generator
 
@@ -44,6 +44,7 @@ def octave_sizes(side: int, count: int, ratio: float) -> tuple[int, ...]:
 
 def slopes() -> Iterator[Case]:
     model, x, y = probe(channels=3)
+    y = torch.cat([y[:1], y[:-1]])  # not every class as often: the sum of the columns y is not the sum of all scores
     yield {"model": model, "x": x, "y": y, "rate": 0.0973}
     yield {"model": model, "x": x.flip(0), "y": y, "rate": 0.0317}
 
@@ -62,10 +63,21 @@ def some_pictures() -> Iterator[Case]:
 
 
 def pyramids() -> Iterator[Case]:
-    yield {"side": 48, "count": 3, "ratio": 1.4}
+    yield {"side": 52, "count": 4, "ratio": 1.4}  # cut, rounded up, or rounded from octave to octave: each gives other sides
     yield {"side": 224, "count": 4, "ratio": 1.4}
     yield {"side": 100, "count": 2, "ratio": 2.0}
     yield {"side": 67, "count": 5, "ratio": 1.25}
+    yield {"side": 90, "count": 3, "ratio": 2.0}  # 22.5: round() takes the even neighbour
+
+
+def lets_gradients_pass(answer: Callable) -> None:
+    """The price is there to be differentiated: its gradient for the pixels must be 2 * weight * (x - centre)."""
+    case = next(priced())
+    x = case["x"].requires_grad_()
+    paid = call(answer, **case)
+    slope = torch.autograd.grad(paid.sum(), x, allow_unused=True)[0] if paid.requires_grad else None
+    expect(slope is not None, "the numbers are right, but no gradient passes from the price to x: .detach(), .data, .item() and no_grad cut it off.")
+    expect_close(slope, 2 * case["weight"] * (x - case["centre"]), "the gradient of the price", why="the numbers are right, but a part of the price is cut off from x: its gradient is not 2 * weight * (x - centre).")
 
 
 # ---------------------------------------------------------------- known mistakes
@@ -75,14 +87,9 @@ def stepped(change: Callable[[Tensor, Tensor, float], Tensor]) -> Callable:
     return lambda model, x, y, rate: change(slips.gradient_of(slips.own_score, model, x, y), x, rate)
 
 
-def lined(kernel: list[float], mode: str = "replicate", down: bool = True, right: bool = True) -> Callable:
-    def wrong(x: Tensor) -> Tensor:
-        line = torch.tensor(kernel).to(x).expand(x.shape[1], 1, 1, -1)
-        if right:
-            x = F.conv2d(F.pad(x, (1, 1, 0, 0), mode=mode), line, groups=x.shape[1])
-        return F.conv2d(F.pad(x, (0, 0, 1, 1), mode=mode), line.transpose(2, 3), groups=x.shape[1]) if down else x
-
-    return wrong
+def rounded_twice(side: int, count: int, ratio: float) -> tuple[int, ...]:
+    """Each side from the next larger one, which is rounded already."""
+    return (*rounded_twice(round(side / ratio), count - 1, ratio), side) if count else ()
 
 
 def sized(side_of: Callable[[int, float, int], float], count_of: Callable = range) -> Callable:
@@ -90,7 +97,6 @@ def sized(side_of: Callable[[int, float, int], float], count_of: Callable = rang
 
 
 PER_PICTURE = "the gradient is divided by the mean size over the whole batch; each picture has its own: .mean((1, 2, 3), keepdim=True)."
-BELL, THIRDS = [0.25, 0.5, 0.25], [1 / 3] * 3
 
 EXERCISES = (
     Exercise("climb", climb, slopes, difficulty=2, minutes=15, battery=ATTACK, what="the batch of moved pictures", rules=(expect_inside,), hints=(
@@ -107,13 +113,15 @@ EXERCISES = (
         (stepped(lambda g, x, r: (x + r * g / g.abs().amax((1, 2, 3), keepdim=True)).clamp(0, 1)), "the gradient is divided by its largest size; divide by the mean of |g|."),
         (stepped(lambda g, x, r: (x + r * g / g.mean((1, 2, 3), keepdim=True)).clamp(0, 1)), "the mean of the gradient has signs that cancel; take the mean of |g|."),
         (stepped(lambda g, x, r: (x + r * g / g.abs().mean(1, keepdim=True)).clamp(0, 1)), "the mean is taken over the colours alone; a picture has one size: .mean((1, 2, 3), keepdim=True)."),
+        (stepped(lambda g, x, r: (x + r * g / g.abs().mean((2, 3), keepdim=True)).clamp(0, 1)), "each colour is divided by a mean of its own; a picture has one size: .mean((1, 2, 3), keepdim=True)."),
+        (stepped(lambda g, x, r: moved(g, x, 0.06)), "the step is 0.06 whatever is asked for; use the argument `rate`."),
         (stepped(lambda g, x, r: x + r * g / g.abs().mean((1, 2, 3), keepdim=True)), "pixels leave [0, 1]; clip after the step: .clamp(0, 1)."),
         (stepped(lambda g, x, r: (x + (r * g / g.abs().mean((1, 2, 3), keepdim=True)).clamp(0, 1))), "the step is clipped; clip the sum, (x + ...).clamp(0, 1)."),
         (stepped(lambda g, x, r: r * g / g.abs().mean((1, 2, 3), keepdim=True)), "this is the change alone; add it to x."),
         (stepped(lambda g, x, r: x.clone()), "the pictures come back as they were; move them along the gradient."),
         *slips.of_the_score(moved),
     )),
-    Exercise("price", price, priced, battery=tuple(item for item in PICTURES if item is not NARROW), difficulty=1, minutes=5, what="the price", hints=(
+    Exercise("price", price, priced, battery=tuple(item for item in PICTURES if item is not NARROW), difficulty=1, minutes=5, what="the price", also=lets_gradients_pass, hints=(
         "Count from the mean picture, not from black: x - centre.",
         "Square, then add up over colours, rows and columns, but not over the pictures.",
         "(x - centre).square().flatten(1).sum(1), times weight.",
@@ -128,25 +136,14 @@ EXERCISES = (
         (lambda x, c, w: w * price(x, c, w), "the weight counts twice."),
         (lambda x, c, w: w * (x.flatten(1).square().sum(1) - c**2), "first subtract the centre from every pixel, then square."),
         (lambda x, c, w: price(x, w, c), "centre and weight are swapped."),
+        (lambda x, c, w: price(x, 0.5, w), "the centre is 0.5 whatever is asked for; use the argument `centre`."),
+        (lambda x, c, w: w * (x - c).flatten(1).sum(1).square(), "the sum is squared; square each pixel's distance, then add up."),
     )),
-    Exercise("soften", soften, some_pictures, battery=PICTURES, difficulty=2, minutes=10, what="the softened pictures", hints=(
+    Exercise("soften", soften, some_pictures, battery=PICTURES, difficulty=2, minutes=10, what="the batch of softened pictures", hints=(
         "A blur of both directions is a blur along the rows, followed by one along the columns.",
         "Make the picture one pixel wider on all sides: F.pad(x, (1, 1, 1, 1), mode=\"replicate\"). Its slices [..., :-2], [..., 1:-1], [..., 2:] are left neighbours, pixels, right ones.",
         "across = wide[..., :-2] / 4 + wide[..., 1:-1] / 2 + wide[..., 2:] / 4; then the same with the slices of rows, [:, :, :-2] and so on.",
-    ), mistakes=(
-        (lined(BELL, "constant"), "beyond the border everything is black: the border gets darker. Repeat the outermost pixels (mode=\"replicate\")."),
-        (lined(BELL, "reflect"), "the border is mirrored; repeat the outermost pixels (mode=\"replicate\")."),
-        (lined(BELL, "circular"), "the picture goes on at its opposite border; repeat the outermost pixels (mode=\"replicate\")."),
-        (lined(BELL, down=False), "only the neighbours to the left and right are mixed in; do the same with those above and below."),
-        (lined(BELL, right=False), "only the neighbours above and below are mixed in; do the same with those to the left and right."),
-        (lined(THIRDS), "all three pixels weigh a third; the pixel itself weighs a half, each neighbour a quarter."),
-        (lined([0.5, 0.0, 0.5]), "the pixel itself is left out; it weighs a half."),
-        (lined([0.5, 1.0, 0.5]), "the weights add up to 2 a direction: the picture gets brighter. A quarter, a half, a quarter."),
-        (lined([0.0, 0.5, 0.5]), "only one of the two neighbours is mixed in."),
-        (lambda x: soften(soften(x)), "the picture is softened twice."),
-        (lambda x: soften(x).mean(1, keepdim=True).expand_as(x), "the colours are mixed; soften each on its own."),
-        (lambda x: x.clone(), "the picture comes back as it was."),
-    )),
+    ), mistakes=blurring.of_a_blur(soften)),
     Exercise("octave_sizes", octave_sizes, pyramids, difficulty=1, minutes=5, what="the tuple of sides", hints=(
         "The last octave is the picture's own size. Which power of the ratio divides the one before, and the first?",
         "Octave k from the end is the side over ratio**k; Python's round(...) makes a whole number.",
@@ -157,6 +154,9 @@ EXERCISES = (
         (sized(lambda side, r, k: round(side * r**k)), "the sizes grow beyond the picture; the picture's own size is the last one."),
         (lambda side, n, r: tuple(round(side * r**k) for k in range(n)), "the sizes grow beyond the picture; the picture's own size is the last one."),
         (sized(lambda side, r, k: int(side / r**k)), "the sizes are cut off; round to the nearest whole number."),
+        (sized(lambda side, r, k: int(side / r**k + 0.5)), "a half is rounded up; Python's round takes the even neighbour: round(22.5) is 22."),
+        (sized(lambda side, r, k: -int(-side // r**k)), "the sizes are rounded up; round to the nearest whole number."),
+        (rounded_twice, "each side is divided from one that is rounded already; divide `side` itself, by ratio**k."),
         (sized(lambda side, r, k: side / r**k), "sizes are whole numbers; round them."),
         (sized(lambda side, r, k: round(side / (1 + k * (r - 1)))), "the ratio is added; it multiplies: ratio**k."),
         (sized(lambda side, r, k: round(side / r)), "every octave has the same size; octave k from the end is divided by ratio**k."),

@@ -107,6 +107,36 @@ def mixed(x):
     return soften(x).mean(1, keepdim=True).expand_as(x)
 
 
+def at_once(share, x):
+    wide = F.pad(x, (1, 1, 1, 1), mode="replicate")
+    return x / 2 + share * (wide[:, :, 1:-1, :-2] + wide[:, :, 1:-1, 2:] + wide[:, :, :-2, 1:-1] + wide[:, :, 2:, 1:-1])
+
+
+def border_kept(x):
+    for axis in (2, 3):
+        inner = x.narrow(axis, 1, x.shape[axis] - 2)
+        mixed = inner / 2 + x.narrow(axis, 0, x.shape[axis] - 2) / 4 + x.narrow(axis, 2, x.shape[axis] - 2) / 4
+        x = torch.cat([x.narrow(axis, 0, 1), mixed, x.narrow(axis, x.shape[axis] - 1, 1)], axis)
+    return x
+
+
+def one_kernel_for_all_colours(x):
+    kernel = torch.tensor([[1, 2, 1], [2, 4, 2], [1, 2, 1]]).to(x) / 16
+    return F.conv2d(F.pad(x, (1, 1, 1, 1), mode="replicate"), kernel.expand(x.shape[1], x.shape[1], 3, 3))
+
+
+def three_colours_always(x):
+    kernel = torch.tensor([[1, 2, 1], [2, 4, 2], [1, 2, 1]]).to(x) / 16
+    return F.conv2d(F.pad(x, (1, 1, 1, 1), mode="replicate"), kernel.expand(3, 1, 3, 3), groups=3)
+
+
+def from_the_last(side, n, r):
+    sizes = [side]
+    while len(sizes) < n:
+        sizes.insert(0, round(sizes[0] / r))
+    return tuple(sizes)
+
+
 def octaves(side_of, count=range):
     return lambda side, n, r: tuple(side_of(side, r, k) for k in reversed(count(n)))
 
@@ -124,6 +154,10 @@ WRONG = {
         ("batch of one only", step(size=lambda g: g.abs().mean()), "over the whole batch"),
         ("batch of one only", step(lambda s, y: own_score(s, y)[:1]), "first picture"),
         ("wrong axis", step(size=lambda g: g.abs().mean(1, keepdim=True)), "over the colours alone"),
+        ("wrong axis", step(size=lambda g: g.abs().mean((2, 3), keepdim=True)), "each colour is divided by a mean of its own"),
+        ("wrong axis", step(lambda s, y: s[:, y]), "takes the columns y of every row"),
+        ("wrong axis", step(lambda s, y: s), "scores of all classes are added up"),
+        ("hard-coded constant", lambda m, x, y, r: climb(m, x, y, 0.06), "0.06 whatever is asked for"),
         ("no clip", free, "clip after the step"),
         ("hard-coded constant", lambda m, x, y, r: climb(m, x, y, 0.0973), "use the argument `rate`"),
         ("in place", in_place, "x"),
@@ -146,6 +180,10 @@ WRONG = {
         ("wrong shape", lambda x, c, w: price(x, c, w).sum(), "one price for the whole batch"),
         ("wrong axis", lambda x, c, w: w * (x - c).square().sum(1), "shape"),
         ("wrong sign", lambda x, c, w: -price(x, c, w), "the sign is wrong"),
+        ("attached", lambda x, c, w: price(x.detach(), c, w), "no gradient passes from the price to x"),
+        ("attached", lambda x, c, w: w * ((x.detach() - c) * (x - c)).sum((1, 2, 3)), "a part of the price is cut off"),
+        ("hard-coded constant", lambda x, c, w: price(x, 0.5, w), "the centre is 0.5 whatever"),
+        ("another quantity", lambda x, c, w: w * (x - c).sum((1, 2, 3)) ** 2, "the sum is squared"),
         ("in place", edits_price, "x"),
         ("no result", lambda x, c, w: price(x, c, w).tolist(), "list"),
         ("precision", lambda x, c, w: price(x.float(), c, w), "torch.float32"),
@@ -160,6 +198,12 @@ WRONG = {
         ("another quantity", average, "weigh a third"),
         ("another quantity", mixed, "colours are mixed"),
         ("another quantity", lambda x: 4 * soften(x), "add up to 2"),
+        ("another quantity", lambda x: 16 * soften(x), "add up to 4"),
+        ("another quantity", lambda x: at_once(1 / 8, x), "the corners are left out"),
+        ("another quantity", lambda x: at_once(1 / 4, x), "add up to 3/2"),
+        ("another quantity", border_kept, "the outermost pixels stay as they were"),
+        ("another quantity", one_kernel_for_all_colours, "colours are added up"),
+        ("raises", three_colours_always, "a number of colours fixed"),
         ("off by one", lambda x: soften(soften(x)), "softened twice"),
         ("wrong shape", smaller, "shape"),
         ("in place", edits_picture, "x"),
@@ -172,9 +216,13 @@ WRONG = {
         ("off by one", octaves(lambda side, r, k: round(side / r ** (k + 1))), "last octave is too small"),
         ("wrong sign", octaves(lambda side, r, k: round(side * r**k)), "grow beyond the picture"),
         ("off by one", octaves(lambda side, r, k: int(side / r**k)), "cut off"),
+        ("off by one", octaves(lambda side, r, k: -int(-side // r**k)), "rounded up"),
+        ("off by one", octaves(lambda side, r, k: int(side / r**k + 0.5)), "the even neighbour"),
+        ("off by one", from_the_last, "rounded already"),
+        ("no result", lambda *a: list(octave_sizes(*a)), "tuple(...) makes a tuple of it"),
         ("precision", octaves(lambda side, r, k: side / r**k), "whole numbers"),
         ("hard-coded constant", octaves(lambda side, r, k: round(side / 1.4**k)), "use the argument `ratio`"),
-        ("argument ignored", lambda side, n, r: octave_sizes(48, n, r), "use the argument `side`"),
+        ("argument ignored", lambda side, n, r: octave_sizes(52, n, r), "use the argument `side`"),
         ("another quantity", octaves(lambda side, r, k: round(side / (1 + k * (r - 1)))), "it multiplies"),
         ("another quantity", octaves(lambda side, r, k: round(side / r)), "same size"),
         ("off by one", octaves(lambda side, r, k: round(side / r**k), lambda n: range(n + 1)), "things"),
