@@ -15,7 +15,7 @@ from ..layers import representation
 from ..runtime import check_count, check_pictures, model_device
 from ..runtime import generator as seeded
 from .images import noisy_mean
-from .optimize import Prior, maximize, total_variation
+from .optimize import Metric, Prior, maximize, total_variation
 
 
 def distance(answer: Tensor, target: Tensor) -> Tensor:
@@ -26,19 +26,22 @@ def distance(answer: Tensor, target: Tensor) -> Tensor:
 
 def invert(
     model: nn.Module, target: Tensor, layer: str | nn.Module, shape: tuple[int, int, int], *, prior: Prior | None = None,
-    centre: float | Tensor = 0.5, noise: float = 10 / 255, steps: int = 400, rate: float = 0.02, generator: torch.Generator | None = None,
+    centre: float | Tensor = 0.5, noise: float = 10 / 255, steps: int = 400, rate: float = 0.02, metric: Metric | None = None,
+    generator: torch.Generator | None = None,
 ) -> Tensor:  # fmt: skip
     """Pictures [N, C, H, W] whose representation at `layer` is nearest to `target` [N, ...]: argmin distance + prior.
 
     It starts from the mean picture with normal noise. `prior` None is a total variation of weight 2e-4, which decides among the
-    many pictures that a deep layer takes for the same; with `lambda x: 0 * x.sum((1, 2, 3))` nothing decides.
+    many pictures that a deep layer takes for the same; with `lambda x: 0 * x.sum((1, 2, 3))` nothing decides. For photos a `metric`
+    (`natural_metric`) finds a nearer picture in fewer steps.
     """
     chance = generator or seeded()
     start = noisy_mean(model, shape, len(target), centre, noise, chance)
     wanted = target.detach().to(start)
     price = total_variation(2e-4) if prior is None else prior
     return maximize(
-        model, start, lambda answer: -distance(answer, wanted), layer=layer, prior=price, steps=steps, rate=rate, momentum=0.9, generator=chance,
+        model, start, lambda answer: -distance(answer, wanted), layer=layer, prior=price, steps=steps, rate=rate, momentum=0.9,
+        metric=metric, generator=chance,
     )  # fmt: skip
 
 

@@ -102,7 +102,9 @@ def natural_metric(photos: Tensor, power: float = 1.0) -> Metric:
     counted in how pictures vary, they are far (Olah, Mordvintsev and Schubert 2017 choose other coordinates for the picture to the same end).
     """
     away = (photos - photos.mean((0, 2, 3), keepdim=True)).transpose(0, 1).flatten(1)
-    together = away @ away.T / away.square().sum(1).mean()  # the colours' covariance, 1 on average for a colour with itself
+    size, axes = torch.linalg.eigh(away @ away.T)  # the colours' covariance
+    together = axes * size.clamp(min=0).sqrt() @ axes.T  # its root: deviations, as 1 / f is about that of waves
+    together = together / together.diagonal().mean()
 
     def turned(slope: Tensor) -> Tensor:
         high, wide = slope.shape[2:]
