@@ -193,8 +193,7 @@ def run_decoder(name: str) -> None:
     held = data.load(plan.world, "test", 1000, source=plan.source)
     made = visualize.train_decoder(model, layer, pictures.x.to(runtime.device()), epochs=8, lr=0.004)
     path = models.save(made, name)
-    with torch.no_grad():
-        back = models.load(name)(layers.representation(model, held.x.to(runtime.device()), layer))
+    back = visualize.decode(models.load(name), layers.representation(model, held.x.to(runtime.device()), layer))
     apart = (back - held.x.to(back)).square().flatten(1).mean(1).sqrt().mean().item()
     score = percent_right(model, held._replace(x=back))
     record(name, f"{pictures.source}, {len(pictures.x):,} pictures", f"{score:.2f} % of {len(held.y):,}", 0,

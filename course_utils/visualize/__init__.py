@@ -3,7 +3,7 @@
 from .backward import RULES, activation, neuron, project_back, relu_rule, strongest
 from .directions import random_directions, responses
 from .images import class_image, class_score, deep_dream, energy, natural, unit_image, unit_score
-from .inversion import distance, invert, train_decoder
+from .inversion import decode, distance, invert, train_decoder
 from .occlusion import heat_map, occlusion, occlusion_logits, window_starts
 from .optimize import alpha_norm, blur, decay, drop_idle, drop_weak, l2, maximize, total_variation
 from .patches import TopPatches, only_boxes, top_patches
@@ -17,7 +17,7 @@ from .weights import (
 
 __all__ = [
     "RULES", "TopPatches", "above_nyquist", "activation", "alpha_norm", "blur", "class_image", "class_score",
-    "dead_filters", "decay", "deep_dream", "deletion_curve", "distance", "drop_idle", "drop_weak", "energy",
+    "dead_filters", "decay", "decode", "deep_dream", "deletion_curve", "distance", "drop_idle", "drop_weak", "energy",
     "filter_pictures", "first_layer", "first_layer_weights", "heat_map", "integrated_gradients", "invert", "l2",
     "maximize", "mosaic", "natural", "neuron", "occlusion", "occlusion_logits", "only_boxes", "project_back",
     "random_directions", "randomize_weights", "relu_rule", "responses", "roughness", "saliency", "score_gradient",

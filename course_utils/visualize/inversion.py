@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from .. import training
 from ..layers import representation
 from ..models import Decoder
-from ..runtime import check_count, check_pictures, model_device
+from ..runtime import check_count, check_pictures, frozen, model_device
 from ..runtime import generator as seeded
 from .images import noisy_mean
 from .optimize import Prior, maximize, total_variation
@@ -59,3 +59,9 @@ def train_decoder(
 
     training.train(made, answers, pixels, epochs=epochs, batch_size=batch_size, lr=lr, loss=loss, optimizer="adam", weight_decay=0, seed=seed, label="decoder")
     return made
+
+
+def decode(net: nn.Module, answers: Tensor, batch_size: int = 256) -> Tensor:
+    """The pictures [N, C, H, W] that a decoder gives back from a layer's answers [N, ...], in batches, without gradients."""
+    with frozen(net), torch.no_grad():
+        return torch.cat([net(part) for part in answers.split(batch_size)])
