@@ -135,21 +135,27 @@ def purity(labels: Tensor) -> Tensor:
     return (labels[:, :, None] == labels[:, None, :]).sum(2).amax(1) / labels.shape[1]
 
 
-def separability(features: Tensor, y: Tensor, held: Tensor, held_y: Tensor, *, ridge: float = 1e-3) -> float:
+def separability(features: Tensor, y: Tensor, held: Tensor, held_y: Tensor, *, ridges: Sequence[float] = (1e-3, 1e-2, 0.1, 1.0)) -> float:
     """The share of the held-out pictures that a linear probe on a layer's answers gets right, 0 to 1 (Alain and Bengio 2016).
 
-    features [N, ...] with labels y [N] train the probe, held [M, ...] with held_y [M] measure it. Ridge regression on the one-hot labels
-    in closed form, W = A^T (A A^T + l I)^-1 Y, with A and Y less their means, and l `ridge` times a picture's mean |a|^2.
+    features [N, ...] with labels y [N] train the probe, held [M, ...] with held_y [M] measure it. Ridge regression on one-hot labels in
+    closed form, W = A^T (A A^T + l I)^-1 Y, with A and Y less their means. l is one of `ridges` times a picture's mean |a|^2: the one with
+    which each training picture is best told from the others alone (leave-one-out), which is closed as well: u / diag((A A^T + l I)^-1).
     """
     if len(features) != len(y) or len(held) != len(held_y) or features[0].shape != held[0].shape:
         raise ValueError(f"features {list(features.shape)} with {len(y)} labels and held {list(held.shape)} with {len(held_y)} are given; "
                          "a label a picture, and the same layer for both, are expected.")  # fmt: skip
-    centre = features.flatten(1).mean(0)
+    centre, y = features.flatten(1).mean(0), y.to(features.device)
     a, b = features.flatten(1) - centre, held.flatten(1) - centre
-    wanted = F.one_hot(y.to(a.device)).double()
-    kernel = (a @ a.T).double()
-    size = kernel.diagonal().mean().clamp_min(1e-12)
-    weights = torch.linalg.solve(kernel + ridge * size * torch.eye(len(a), device=a.device), wanted - wanted.mean(0))
+    wanted = F.one_hot(y).double()
+    values, axes = torch.linalg.eigh((a @ a.T).double())
+    best, weights = -1, torch.zeros_like(wanted)
+    for ridge in ridges:
+        stretch = 1 / (values.clamp_min(0) + ridge * values.mean().clamp_min(1e-12))
+        u = axes @ (stretch[:, None] * (axes.T @ (wanted - wanted.mean(0))))
+        alone = wanted - u / (axes.square() @ stretch)[:, None]
+        if (right := int((alone.argmax(1) == y).sum())) > best:
+            best, weights = right, u
     scores = (b @ a.T).double() @ weights + wanted.mean(0)
     return (scores.argmax(1) == held_y.to(a.device)).double().mean().item()
 

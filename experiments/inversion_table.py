@@ -40,14 +40,16 @@ def compared(tag: str, net: nn.Module, layer: str, x: Tensor, y: Tensor, back: T
             NUMBERS.update({f"{tag}_{name}": share, f"{tag}_{name}_low": low, f"{tag}_{name}_high": high})
 
 
-def network(tag: str, net: nn.Module, judge: nn.Module, pictures: data.Pictures, name: str, centre: float, rate: float) -> None:
-    """One network: every layer that has a decoder."""
+def network(tag: str, net: nn.Module, judge: nn.Module, pictures: data.Pictures, name: str, layers_of: tuple[str, ...], centre: float, rate: float) -> None:
+    """One network at some of its layers: by optimization, and by the decoder where there is one."""
     x, y = pictures.x.to(runtime.device()), pictures.y.to(runtime.device())
     noted(f"{tag}_mean_picture_rmse", rmse(x.mean(0, keepdim=True).expand_as(x), x))
-    for layer in models.checkpoints.DECODED[name.split("-")[0]]:
+    decoded = models.checkpoints.DECODED.get(name.split("-")[0], {})
+    for layer in layers_of:
         answers = layers.representation(net, x, layer)
-        decoder = models.load(f"{name}-decoder-{layer}")
-        compared(f"{tag}_{layer}_decoded", net, layer, x, y, visualize.decode(decoder, answers), judge)
+        if layer in decoded:
+            decoder = models.load(f"{name}-decoder-{layer}")
+            compared(f"{tag}_{layer}_decoded", net, layer, x, y, visualize.decode(decoder, answers), judge)
         found = visualize.invert(net, answers[:OPTIMIZED], layer, tuple(x.shape[1:]), centre=centre, noise=0.1, steps=80, rate=rate)
         compared(f"{tag}_{layer}", net, layer, x[:OPTIMIZED], y[:OPTIMIZED], found, judge)
         print(tag, layer, flush=True)
@@ -97,11 +99,12 @@ def photos() -> None:
 
 def main() -> None:
     signs, twin = data.load("signs", "test", DECODED, source="real"), models.load("signnet-gtsrb-twin")
-    network("digits", models.load("lenet-mnist"), models.load("fc200-mnist"), data.load("digits", "test", DECODED, source="real"), "lenet-mnist", 0.0, 0.05)
+    network("digits", models.load("lenet-mnist"), models.load("fc200-mnist"), data.load("digits", "test", DECODED, source="real"),
+            "lenet-mnist", ("1", "3", "6", "7"), 0.0, 0.05)  # fmt: skip
     growth()
     blocks(signs)
-    network("resnet", models.load("resnet-gtsrb"), twin, signs, "resnet-gtsrb", 0.5, 0.03)
-    network("signnet", models.load("signnet-gtsrb"), twin, signs, "signnet-gtsrb", 0.5, 0.03)
+    network("resnet", models.load("resnet-gtsrb"), twin, signs, "resnet-gtsrb", ("3", "5", "7", "9"), 0.5, 0.03)
+    network("signnet", models.load("signnet-gtsrb"), twin, signs, "signnet-gtsrb", ("5", "10", "14"), 0.5, 0.03)
     photos()
     write("inversion", NUMBERS, source=f"MNIST and GTSRB (decoded {DECODED}, optimized {OPTIMIZED} each), {PHOTOS} ImageNet photos", count=DECODED, seed=0,
           command="python -m experiments.inversion_table")  # fmt: skip

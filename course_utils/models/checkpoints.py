@@ -54,12 +54,10 @@ NETWORKS: dict[str, Callable[[], nn.Module]] = {
 # Chapter 06's decoders: which layers of which networks they give pictures back from, and what these layers answer.
 DECODED: dict[str, dict[str, tuple[int, ...]]] = {
     "lenet": {"1": (20, 12, 12), "3": (50, 4, 4), "6": (500,), "7": (10,)},
-    "signnet": {"5": (48, 12, 12), "14": (256,)},
-    "resnet": {"3": (16, 24, 24), "5": (32, 12, 12), "7": (64, 6, 6), "9": (64,)},
+    "resnet": {"3": (16, 24, 24), "5": (32, 12, 12), "9": (64,)},
 }
 for network, data, shape in (
-    ("lenet", "digits", (1, 28, 28)), ("lenet", "mnist", (1, 28, 28)), ("signnet", "signs", (3, 48, 48)),
-    ("signnet", "gtsrb", (3, 48, 48)), ("resnet", "signs", (3, 48, 48)), ("resnet", "gtsrb", (3, 48, 48)),
+    ("lenet", "digits", (1, 28, 28)), ("lenet", "mnist", (1, 28, 28)), ("resnet", "signs", (3, 48, 48)), ("resnet", "gtsrb", (3, 48, 48)),
 ):  # fmt: skip
     for layer, features in DECODED[network].items():
         NETWORKS[f"{network}-{data}-decoder-{layer}"] = functools.partial(Decoder, features, shape)
