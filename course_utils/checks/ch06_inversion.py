@@ -35,9 +35,6 @@ def carried(x: Tensor, stride: int, channels: int) -> Tensor:
     return F.pad(x[:, :, ::stride, ::stride], (0, 0, 0, 0, 0, channels - x.shape[1]))
 
 
-# ---------------------------------------------------------------- cases
-
-
 def answers() -> Iterator[Case]:
     for shape, seed in (((5, 3, 4, 4), 1), ((4, 7), 2)):
         chance = generator(seed)
@@ -67,9 +64,6 @@ def maps() -> Iterator[Case]:
     yield {"x": x[:, :2, :5, :7], "stride": 3, "channels": 7}
 
 
-# ---------------------------------------------------------------- known mistakes
-
-
 def probed(features: Tensor, labels: Tensor, held: Tensor, ridge: float, *, mean: Callable = lambda a: a.mean(0), base: bool = True,
            own: bool = False, average: bool = False, total: bool = True) -> Tensor:  # fmt: skip
     """The probe, with another mean, without the labels' mean, with the held pictures' own mean, over mean squares, without centring labels."""
@@ -92,21 +86,6 @@ def steps(join: Callable[[Tensor, Tensor, float], Tensor], mode: str = "constant
     return wrong
 
 
-def inner(x: Tensor, beta: float) -> Tensor:
-    down, right = x[:, :, 1:, :-1] - x[:, :, :-1, :-1], x[:, :, :-1, 1:] - x[:, :, :-1, :-1]
-    return (down**2 + right**2).pow(beta / 2).flatten(1).sum(1)
-
-
-def zeros_before(x: Tensor, stride: int, channels: int) -> Tensor:
-    return F.pad(x[:, :, ::stride, ::stride], (0, 0, 0, 0, channels - x.shape[1], 0))
-
-
-def repeated(x: Tensor, stride: int, channels: int) -> Tensor:
-    return x[:, torch.arange(channels) % x.shape[1], ::stride, ::stride]
-
-
-PAIR = "a pixel at the border has a step in one direction only, and it counts: the missing one is 0."
-
 EXERCISES = (
     Exercise("feature_distance", feature_distance, answers, battery=(ONE_PICTURE, *TENSORS), difficulty=1, minutes=5, what="the distance", hints=(
         "How far apart are two lists of numbers? And how far is that, compared with the size of the target?",
@@ -122,7 +101,6 @@ EXERCISES = (
         (lambda a, t: (a - t).flatten(1).abs().sum(1) / t.flatten(1).abs().sum(1), "these are absolute values; take squares."),
         (lambda a, t: (a - t).flatten(1).square().sum(1) / t.flatten(1).norm(dim=1), "the target's length is not squared."),
         (lambda a, t: 1 - F.cosine_similarity(a.flatten(1), t.flatten(1)), "this is the angle between them; the distance is asked for."),
-        (lambda a, t: ((a - t) / t).flatten(1).square().sum(1), "each number is divided by its own target; divide the sums."),
         (lambda a, t: (a + t).flatten(1).square().sum(1) / t.flatten(1).square().sum(1), "the two are added; subtract them."),
     )),
     Exercise("variation", variation, rough_pictures, battery=tuple(i for i in PICTURES if i is not NARROW), difficulty=2, minutes=10, what="the variation", hints=(
@@ -136,7 +114,8 @@ EXERCISES = (
         (steps(lambda d, r, b: (d + r).abs().pow(b)), "the two steps are added; add their squares."),
         (steps(lambda d, r, b: d.abs().pow(b)), "only the steps to the pixel below count; take those to the right, too."),
         (steps(lambda d, r, b: r.abs().pow(b)), "only the steps to the pixel at the right count; take those downwards, too."),
-        (inner, PAIR),
+        (lambda x, b: (x.diff(dim=2)[..., :-1] ** 2 + x.diff(dim=3)[:, :, :-1] ** 2).pow(b / 2).flatten(1).sum(1),
+         "a pixel at the border has a step in one direction only, and it counts: the missing one is 0."),
         (lambda x, b: steps(lambda d, r, p: (d**2 + r**2).pow(p / 2), "circular")(x, b), "the picture goes on at its opposite border; beyond the border the step is 0."),
         (lambda x, b: variation(F.pad(x, (0, 1, 0, 1)), b), "beyond the border everything is black; there the step is 0."),
         (lambda x, b: variation(x, b) / x[0].numel(), "this is the mean; add the steps up."),
@@ -154,7 +133,6 @@ EXERCISES = (
         (lambda *a: probed(*a, mean=lambda f: f.mean()), "one mean for all features; each feature has its own: .mean(0)."),
         (lambda *a: probed(*a, average=True), "the squares are averaged over the pictures, the ridge is not: take sums, A.T @ A."),
         (lambda f, y, h, r: probed(f, y, h, 0.0), "the ridge is not used."),
-        (lambda f, y, h, r: probed(f, y, h, r * r), "the ridge is squared."),
         (lambda f, y, h, r: probed(f, y, h, -r), "the ridge is subtracted; add it to the diagonal."),
         (lambda f, y, h, r: probed(f, y, f, r), "these are the scores of the training pictures; the held ones are asked for."),
         (lambda f, y, h, r: probed(f, y, h, r).softmax(1), "these are probabilities; give the scores."),
@@ -165,8 +143,8 @@ EXERCISES = (
         "x[:, :, ::stride, ::stride] keeps the pixels; zeros of the right shape follow in the channels.",
         "torch.nn.functional.pad(pixels, (0, 0, 0, 0, 0, channels - x.shape[1])) puts zero channels behind.",
     ), mistakes=(
-        (zeros_before, "the zero channels stand before the old ones; they belong behind."),
-        (repeated, "the new channels repeat the old ones; they are zero."),
+        (lambda x, s, c: F.pad(x[:, :, ::s, ::s], (0, 0, 0, 0, c - x.shape[1], 0)), "the zero channels stand before the old ones; they belong behind."),
+        (lambda x, s, c: x[:, torch.arange(c) % x.shape[1], ::s, ::s], "the new channels repeat the old ones; they are zero."),
         (lambda x, s, c: F.pad(F.avg_pool2d(x, s, ceil_mode=True), (0, 0, 0, 0, 0, c - x.shape[1])), "pixels are averaged; keep every stride-th one as it is."),
         (lambda x, s, c: F.pad(F.max_pool2d(x, s, ceil_mode=True), (0, 0, 0, 0, 0, c - x.shape[1])), "the largest pixels are taken; keep every stride-th one as it is."),
         (lambda x, s, c: carried(x, 2, c), "the stride is not used."),
@@ -174,7 +152,6 @@ EXERCISES = (
         (lambda x, s, c: carried(x, s, 2 * x.shape[1]), "`channels` is not used: so many there are in the end."),
         (lambda x, s, c: carried(x, s, c + x.shape[1]), "`channels` is how many there are in the end, not how many are new."),
         (lambda x, s, c: carried(x[:, :, s - 1 :, s - 1 :], s, c), "the pixels are shifted: begin with the first one."),
-        (lambda x, s, c: carried(x, s, c).relu() + carried(x, s, c).relu(), "this is twice x; carry it as it is."),
         (lambda x, s, c: carried(x, s, x.shape[1]), "the new channels are missing."),
     )),
 )  # fmt: skip

@@ -36,9 +36,9 @@ def found(bring_back: Callable, net: nn.Module, target: Tensor) -> Tensor:
 
 
 TASKS = (
-    OpenTask("bring_back", thirty_steps, error, goal=0.13, minutes=20, form="{:.3f}", more_is_better=False, hints=(
-        "Where does the course's search begin, and what colour is most of a digit? Look at `centre`.",
-        "Thirty small steps do not get far. Each moves a pixel by `rate` on average, less and less: how far must it go?",
-        'visualize.invert(model, target, "6", tuple(start.shape[1:]), centre=0.0, steps=30, rate=0.1).',
+    OpenTask("bring_back", thirty_steps, error, goal=0.08, minutes=20, form="{:.3f}", more_is_better=False, hints=(
+        "Where does the course's search begin, and what colour is most of a digit? Thirty small steps do not get far.",
+        "Who could give the search a better start than black? Section 3 has someone who needs no gradient at all.",
+        'decoded = visualize.decode(models.decoder("digits", "6", source="drawn"), target), then visualize.maximize from there with a small rate.',
     )),
 )  # fmt: skip

@@ -120,7 +120,7 @@ WRONG = {
         ("another quantity", lambda x, s, c: carried(F.max_pool2d(x, s, ceil_mode=True), 1, c), "largest pixels"),
         ("argument ignored", lambda x, s, c: carried(x, 1, c), "keep their size"),
         ("hard-coded constant", lambda x, s, c: carried(x, 2, c), "stride is not used"),
-        ("hard-coded constant", lambda x, s, c: carried(x, s, 8), "use the argument `channels`"),
+        ("hard-coded constant", lambda x, s, c: carried(x, s, 8), "channels"),
         ("argument ignored", lambda x, s, c: carried(x, s, 2 * x.shape[1]), "`channels` is not used"),
         ("off by one", lambda x, s, c: carried(x[:, :, s - 1 :, s - 1 :], s, c), "begin with the first one"),
         ("wrong shape", lambda x, s, c: carried(x, s, x.shape[1]), "new channels are missing"),
