@@ -27,7 +27,9 @@ def variation(x: Tensor, beta: float) -> Tensor:
 
 def probe_scores(features: Tensor, labels: Tensor, held: Tensor, ridge: float) -> Tensor:
     """Ridge regression from features to labels, both less their means, applied to held: [M, K]."""
-    return probed(features, labels, held, ridge)
+    a = features - features.mean(0)  # so that whatever is the same for all labels drops out of A^T Y
+    squares = a.T @ a + ridge * torch.eye(a.shape[1]).to(a)
+    return (held - features.mean(0)) @ torch.linalg.solve(squares, a.T @ labels) + labels.mean(0)
 
 
 def carried(x: Tensor, stride: int, channels: int) -> Tensor:
@@ -55,6 +57,7 @@ def probes() -> Iterator[Case]:
     labels = F.one_hot(torch.arange(12).square() % 5 % 3, 3).float()
     yield {"features": features, "labels": labels, "held": held, "ridge": 2.0}
     yield {"features": held, "labels": labels[:7], "held": features, "ridge": 0.7}
+    yield {"features": features, "labels": labels, "held": held[:1], "ridge": 1.3}
 
 
 def maps() -> Iterator[Case]:
@@ -64,14 +67,10 @@ def maps() -> Iterator[Case]:
     yield {"x": x[:, :2, :5, :7], "stride": 3, "channels": 7}
 
 
-def probed(features: Tensor, labels: Tensor, held: Tensor, ridge: float, *, mean: Callable = lambda a: a.mean(0), base: bool = True,
-           own: bool = False, average: bool = False, total: bool = True) -> Tensor:  # fmt: skip
-    """The probe, with another mean, without the labels' mean, with the held pictures' own mean, over mean squares, without centring labels."""
-    a, b = features - mean(features), held - mean(held if own else features)
-    y = labels - labels.mean(0) if total else labels
-    count = len(a) if average else 1
-    squares = a.T @ a / count + ridge * torch.eye(a.shape[1]).to(a)
-    scores = b @ torch.linalg.solve(squares, a.T @ y / count)
+def probed(f: Tensor, labels: Tensor, held: Tensor, ridge: float, *, mean: Callable = lambda a: a.mean(0), base=True, own=False, average=False) -> Tensor:
+    """The probe with another mean, without the labels' mean, with the held pictures' own mean, over mean squares."""
+    a, b, count = f - mean(f), held - mean(held if own else f), len(f) if average else 1
+    scores = b @ torch.linalg.solve(a.T @ a / count + ridge * torch.eye(a.shape[1]).to(a), a.T @ labels / count)
     return scores + labels.mean(0) if base else scores
 
 
