@@ -135,6 +135,42 @@ def purity(labels: Tensor) -> Tensor:
     return (labels[:, :, None] == labels[:, None, :]).sum(2).amax(1) / labels.shape[1]
 
 
+def separability(features: Tensor, y: Tensor, held: Tensor, held_y: Tensor, *, ridges: Sequence[float] = (1e-3, 1e-2, 0.1, 1.0)) -> float:
+    """The share of the held-out pictures that a linear probe on a layer's answers gets right, 0 to 1 (Alain and Bengio 2016).
+
+    features [N, ...] with labels y [N] train the probe, held [M, ...] with held_y [M] measure it. Ridge regression on one-hot labels in
+    closed form, W = A^T (A A^T + l I)^-1 Y, with A and Y less their means. l is one of `ridges` times a picture's mean |a|^2: the one with
+    which each training picture is best told from the others alone (leave-one-out), which is closed as well: u / diag((A A^T + l I)^-1).
+    """
+    if len(features) != len(y) or len(held) != len(held_y) or features[0].shape != held[0].shape:
+        raise ValueError(f"features {list(features.shape)} with {len(y)} labels and held {list(held.shape)} with {len(held_y)} are given; "
+                         "a label a picture, and the same layer for both, are expected.")  # fmt: skip
+    centre, y = features.flatten(1).mean(0), y.to(features.device)
+    a, b = features.flatten(1) - centre, held.flatten(1) - centre
+    wanted = F.one_hot(y).double()
+    values, axes = torch.linalg.eigh((a @ a.T).double())
+    best, weights = -1, torch.zeros_like(wanted)
+    for ridge in ridges:
+        stretch = 1 / (values.clamp_min(0) + ridge * values.mean().clamp_min(1e-12))
+        u = axes @ (stretch[:, None] * (axes.T @ (wanted - wanted.mean(0))))
+        alone = wanted - u / (axes.square() @ stretch)[:, None]
+        if (right := int((alone.argmax(1) == y).sum())) > best:
+            best, weights = right, u
+    scores = (b @ a.T).double() @ weights + wanted.mean(0)
+    return (scores.argmax(1) == held_y.to(a.device)).double().mean().item()
+
+
+def cka(a: Tensor, b: Tensor) -> float:
+    """Linear CKA of two layers' answers to the same pictures, [N, ...] each: 0 to 1 (Kornblith et al. 2019).
+
+    |A^T B|^2 / (|A^T A| |B^T B|) with the means over the pictures subtracted: 1 when one is the other turned, mirrored or scaled.
+    """
+    if len(a) != len(b) or len(a) < 2:
+        raise ValueError(f"{len(a)} and {len(b)} answers are given; the same pictures, at least two, are expected.")
+    one, other = ((x @ x.T).double() for x in (v.flatten(1) - v.flatten(1).mean(0) for v in (a, b)))
+    return ((one * other).sum() / (one.norm() * other.norm()).clamp_min(1e-12)).item()
+
+
 def auc(curve: Tensor) -> Tensor:
     """Area under curves `[N, steps]` whose steps go evenly from 0 to 1: `[N]`."""
     if curve.dim() != 2 or curve.shape[1] < 2:

@@ -120,25 +120,34 @@ def right_reasons(model: nn.Module, x: Tensor, y: Tensor, inside: Tensor, streng
 
 
 def with_batch_norm(model: nn.Sequential) -> nn.Sequential:
-    """The same chain with batch normalization behind every convolution: it trains faster. See `fold_batch_norm`."""
-    layers: list[nn.Module] = []
-    for layer in model:
-        layers.append(layer)
-        if isinstance(layer, nn.Conv2d):
-            layers.append(nn.BatchNorm2d(layer.out_channels, device=layer.weight.device))
-    return nn.Sequential(*layers)
+    """A copy of a chain, or of a chain of chains, with batch normalization behind every convolution: it trains faster. See `fold_batch_norm`."""
+    whole = copy.deepcopy(model)
+    for chain in [part for part in whole.modules() if isinstance(part, nn.Sequential)]:
+        layers: list[nn.Module] = []
+        for layer in chain:
+            layers.append(layer)
+            if isinstance(layer, nn.Conv2d):
+                layers.append(nn.BatchNorm2d(layer.out_channels, device=layer.weight.device))
+        chain._modules = {str(place): layer for place, layer in enumerate(layers)}
+    return whole
 
 
 def fold_batch_norm(trained: nn.Sequential, plain: nn.Sequential) -> None:
     """Write the trained chain's convolutions, with their normalization folded in, into the `plain` chain: same outputs."""
-    layers = list(copy.deepcopy(trained).eval())
+    layers = leaves(copy.deepcopy(trained).eval())
     folded = []
-    for position, layer in enumerate(layers):
-        if isinstance(layer, nn.Conv2d) and position + 1 < len(layers) and isinstance(layers[position + 1], nn.BatchNorm2d):
-            folded.append(fuse_conv_bn_eval(layer, layers[position + 1]))
+    for layer, behind in zip(layers, [*layers[1:], None]):
+        if isinstance(layer, nn.Conv2d) and isinstance(behind, nn.BatchNorm2d):
+            folded.append(fuse_conv_bn_eval(layer, behind))
         elif not isinstance(layer, nn.BatchNorm2d):
             folded.append(layer)
-    plain.load_state_dict(nn.Sequential(*folded).state_dict())
+    for own, layer in zip(leaves(plain), folded, strict=True):
+        own.load_state_dict(layer.state_dict())
+
+
+def leaves(model: nn.Module) -> list[nn.Module]:
+    """The layers that hold no others, in order."""
+    return [part for part in model.modules() if not list(part.children())]
 
 
 def temperature(scores: Tensor, y: Tensor) -> float:

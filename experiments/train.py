@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from course_utils import attacks, data, measure, models, runtime, training
+from course_utils import attacks, data, layers, measure, models, runtime, training, visualize
 
 
 class Plan(NamedTuple):
@@ -67,6 +67,12 @@ PLANS = {
         "signs", "gtsrb", 4, batch_size=64, norm=True, augment=training.jitter(light=0.3), seed=1, mixed=False,
         note="half as wide; the training pictures of signnet-gtsrb in another order",
     ),
+    "resnet-signs": Plan("signs", "drawn", 6, lr=0.1, pictures=8_000, norm=True, augment=training.jitter(light=0.2), mixed=False),
+    "resnet-gtsrb": Plan("signs", "gtsrb", 6, lr=0.1, norm=True, augment=training.jitter(light=0.3), mixed=False),
+    "chain-signs": Plan(
+        "signs", "drawn", 6, lr=0.1, pictures=8_000, norm=True, augment=training.jitter(light=0.2), mixed=False, note="resnet-signs without shortcuts"
+    ),
+    "chain-gtsrb": Plan("signs", "gtsrb", 6, lr=0.1, pictures=8_000, norm=True, augment=training.jitter(light=0.3), mixed=False, note="resnet-gtsrb without shortcuts, on fewer pictures"),
     "scenenet-scenes": Plan(
         "photos", "drawn", 4, lr=0.06, pictures=3_500, norm=True, augment=training.shift_and_flip(6, flip=False), batch_size=64,
         near=10, calibrated=True, tests=1000, note="10 epochs on near views of the signs, then 4 on whole scenes",
@@ -175,6 +181,26 @@ def run(name: str) -> None:
     print(f"{name}: {score:.2f} % of {len(test_set.y)} test pictures, {path.stat().st_size / 1e6:.2f} MB, {time.time() - start:.0f} s")
 
 
+DECODERS = sorted(name for name in models.checkpoints.NETWORKS if "-decoder-" in name)
+DECODED = {"digits": 3_000, "signs": 2_500}  # on how many pictures a decoder is trained
+
+
+def run_decoder(name: str) -> None:
+    """Train, measure, save and record one of chapter 06's decoders: `lenet-digits-decoder-3` inverts layer 3 of `lenet-digits`."""
+    (net, layer), start = name.split("-decoder-"), time.time()
+    plan, model = PLANS[net], models.load(net)
+    pictures = data.load(plan.world, "train", DECODED[plan.world], source=plan.source)
+    held = data.load(plan.world, "test", 1000, source=plan.source)
+    made = visualize.train_decoder(model, layer, pictures.x.to(runtime.device()), epochs=8, lr=0.004)
+    path = models.save(made, name)
+    back = visualize.decode(models.load(name), layers.representation(model, held.x.to(runtime.device()), layer))
+    apart = (back - held.x.to(back)).square().flatten(1).mean(1).sqrt().mean().item()
+    score = percent_right(model, held._replace(x=back))
+    record(name, f"{pictures.source}, {len(pictures.x):,} pictures", f"{score:.2f} % of {len(held.y):,}", 0,
+           f"gives pictures back from layer {layer} of `{net}`, mean RMSE {apart:.3f}; the accuracy is that of `{net}` on them")  # fmt: skip
+    print(f"{name}: RMSE {apart:.3f}, {score:.2f} % recognised, {path.stat().st_size / 1e3:.0f} kB, {time.time() - start:.0f} s", flush=True)
+
+
 HEADER = """# The shipped checkpoints
 
 Plain state dicts in half precision, for `course_utils.models.load(name)`. Accuracy is measured after rounding
@@ -224,6 +250,6 @@ if __name__ == "__main__":
             remeasure(chosen)
         sys.exit()
     if len(sys.argv) < 2:
-        print("Checkpoints:", *sorted(PLANS), sep="\n  ")
+        print("Checkpoints:", *sorted(PLANS), *DECODERS, sep="\n  ")
     for chosen in sys.argv[1:]:
-        run(chosen)
+        run_decoder(chosen) if chosen in DECODERS else run(chosen)

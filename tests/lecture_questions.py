@@ -44,7 +44,7 @@ QUESTIONS: dict[str, tuple[Question, ...]] = {
         Question("What if the gradients are mapped back onto the original picture?", "D1:297"),
         Question("How do the gradient and the optimization approach to visualization differ?", "D1:314"),
     ),
-    "06": (),
+    "06": (Question("Why look inside a network at all?", "D1:50"),),
     "07": (
         Question("Why care about adversarial examples?", "D1:329"),
         Question("How can we change the picture to fool the classifier?", "D1:444"),

@@ -216,7 +216,7 @@ def test_distance_by_hand() -> None:
 
 @pytest.mark.parametrize("features, shape", [((20, 12, 12), (1, 28, 28)), ((10,), (1, 28, 28)), ((5, 7, 3), (3, 50, 31)), ((8, 28, 28), (1, 28, 28))])
 def test_a_decoder_gives_pictures_of_the_size(features: tuple, shape: tuple) -> None:
-    assert visualize.decoder(features, shape, 8)(torch.rand(2, *features)).shape == (2, *shape)
+    assert models.Decoder(features, shape, 8)(torch.rand(2, *features)).shape == (2, *shape)
 
 
 def test_a_trained_decoder_beats_the_mean_picture() -> None:

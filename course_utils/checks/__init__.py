@@ -15,5 +15,6 @@ CHAPTERS: dict[str, tuple[str, ...]] = {
         "outside_penalty", "right_reasons",
     ),
     "ch05_optimization": ("climb", "price", "soften", "octave_sizes"),
+    "ch06_inversion": ("feature_distance", "variation", "probe_scores", "carried"),
     "ch09_fgsm": ("linear_step", "fgsm", "honest_success", "noise_of_size", "targeted_fgsm"),
 }  # fmt: skip

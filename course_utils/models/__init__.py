@@ -1,9 +1,11 @@
 """The networks and their shipped checkpoints: `load("lenet-digits")`."""
 
-from .checkpoints import available, classifier, load, save
+from .checkpoints import available, classifier, decoder, load, save
+from .decoders import Decoder
 from .networks import AENet10, AllConv, Autoencoder, Chain, DenseNet10, LeNet, NiN, Normalized, SceneNet, SignNet, SmallVGG, StrideNet
+from .residual import Residual, ResNet
 
 __all__ = [
-    "AENet10", "AllConv", "Autoencoder", "Chain", "DenseNet10", "LeNet", "NiN", "Normalized", "SceneNet", "SignNet",
-    "SmallVGG", "StrideNet", "available", "classifier", "load", "save",
+    "AENet10", "AllConv", "Autoencoder", "Chain", "Decoder", "DenseNet10", "LeNet", "NiN", "Normalized", "ResNet", "Residual", "SceneNet", "SignNet",
+    "SmallVGG", "StrideNet", "available", "classifier", "decoder", "load", "save",
 ]  # fmt: skip

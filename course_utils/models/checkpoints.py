@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import zipfile
 from collections.abc import Callable, Mapping
@@ -14,7 +15,9 @@ from torch import Tensor, nn
 from .. import runtime
 from ..data import WORLDS
 from ..data.downloads import FetchError
+from .decoders import Decoder
 from .networks import AENet10, AllConv, DenseNet10, LeNet, Normalized, SceneNet, SignNet
+from .residual import ResNet
 
 
 def _kinds(world: str) -> int:
@@ -40,10 +43,24 @@ NETWORKS: dict[str, Callable[[], nn.Module]] = {
     "signnet-gtsrb": SignNet,
     "signnet-signs-twin": lambda: SignNet(_kinds("signs"), width=12),  # trained on its own: a control for chapter 04's maps
     "signnet-gtsrb-twin": lambda: SignNet(width=12),
+    "resnet-signs": lambda: ResNet(_kinds("signs")),
+    "resnet-gtsrb": ResNet,
+    "chain-signs": lambda: ResNet(_kinds("signs"), shortcuts=False),  # chapter 06's control: the same blocks, no shortcuts
+    "chain-gtsrb": lambda: ResNet(shortcuts=False),
     "scenenet-scenes": lambda: SceneNet(_kinds("photos")),
     "allconv-signs": lambda: AllConv(_kinds("objects"), width=32),
     "allconv-cifar10": lambda: AllConv(width=48),  # half the paper's width: what two cores train
 }
+# Chapter 06's decoders: which layers of which networks they give pictures back from, and what these layers answer.
+DECODED: dict[str, dict[str, tuple[int, ...]]] = {
+    "lenet": {"1": (20, 12, 12), "3": (50, 4, 4), "6": (500,), "7": (10,)},
+    "resnet": {"3": (16, 24, 24), "5": (32, 12, 12), "9": (64,)},
+}
+for network, data, shape in (
+    ("lenet", "digits", (1, 28, 28)), ("lenet", "mnist", (1, 28, 28)), ("resnet", "signs", (3, 48, 48)), ("resnet", "gtsrb", (3, 48, 48)),
+):  # fmt: skip
+    for layer, features in DECODED[network].items():
+        NETWORKS[f"{network}-{data}-decoder-{layer}"] = functools.partial(Decoder, features, shape)
 
 
 def folder() -> Path:
@@ -114,6 +131,12 @@ def classifier(
             raise ValueError(f"training is {training!r}; ImageNet weights of that training do not exist. Use drawn pictures.")
         return imagenet_network(network or row.pretrained)
     return load("-".join(filter(None, (network or row.network, suffix, training))))
+
+
+def decoder(world: str, layer: str, network: str | None = None, *, source: str | None = None) -> nn.Module:
+    """The decoder that goes with a layer of `classifier(world, network)`: what the layer answers in, pictures out."""
+    known = DECODED.get(network or WORLDS[runtime.pick("world", world, WORLDS)].network, {})
+    return classifier(world, network, source=source, training=f"decoder-{runtime.pick('layer with a decoder', layer, known)}")
 
 
 def imagenet_network(name: str = "squeezenet1_0") -> nn.Module:

@@ -11,5 +11,6 @@ CHAPTERS: dict[str, tuple[str, ...]] = {
     "ch03_gradients": ("honest_map",),
     "ch04_saliency_occlusion": ("better_map",),
     "ch05_optimization": ("surer_images",),
+    "ch06_inversion": ("bring_back",),
     "ch09_fgsm": ("beat_fgsm",),
 }

@@ -3,16 +3,14 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .. import training
 from ..layers import representation
-from ..runtime import check_count, check_pictures, model_device
+from ..models import Decoder
+from ..runtime import check_count, check_pictures, frozen, model_device
 from ..runtime import generator as seeded
 from .images import noisy_mean
 from .optimize import Metric, Prior, maximize, total_variation
@@ -45,28 +43,6 @@ def invert(
     )  # fmt: skip
 
 
-def decoder(features: Sequence[int], shape: tuple[int, int, int], width: int = 32) -> nn.Sequential:
-    """An up-convolutional network from a representation (its shape without N) to pictures: Dosovitskiy and Brox's plan, small.
-
-    A vector is first spread over a small map of an eighth of the side. Then the map is doubled until it reaches the picture's size, each time
-    with half the channels, with a 3x3 convolution and a leaky ReLU at every size.
-    """
-    colours, high, wide = shape
-    layers: list[nn.Module] = []
-    if len(features) == 1:
-        channels, rows, columns = 4 * width, -(-high // 8), -(-wide // 8)
-        layers += [nn.Linear(features[0], channels * rows * columns), nn.LeakyReLU(0.3), nn.Unflatten(1, (channels, rows, columns))]
-    else:
-        channels, rows, columns = features
-    doublings = max(0, math.ceil(math.log2(max(high / rows, wide / columns))))
-    for k in range(doublings + 1):
-        narrow = max(8, width * 2 ** (doublings - k) // 4)
-        layers += [nn.Conv2d(channels, narrow, 3, padding=1), nn.LeakyReLU(0.3)]
-        layers += [nn.Upsample(scale_factor=2)] if k < doublings else []
-        channels = narrow
-    return nn.Sequential(*layers, nn.Conv2d(channels, colours, 3, padding=1), nn.Upsample(size=(high, wide), mode="bilinear"))
-
-
 def train_decoder(
     model: nn.Module, layer: str | nn.Module, x: Tensor, *, epochs: int = 10, batch_size: int = 64, lr: float = 0.002, width: int = 32,
     seed: int = 0,
@@ -77,24 +53,18 @@ def train_decoder(
     answers = representation(model, x, layer)
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
-        made = decoder(answers.shape[1:], tuple(x.shape[1:]), width).to(model_device(model) or "cpu")
+        made = Decoder(answers.shape[1:], tuple(x.shape[1:]), width).to(model_device(model) or "cpu")
+    made[0].factor.fill_(1 / answers.square().mean().sqrt().clamp(min=1e-6))
     pixels = x.flatten(1)  # the "labels" of this training
 
     def loss(net: nn.Module, codes: Tensor, pictures: Tensor) -> Tensor:
         return F.mse_loss(net(codes).flatten(1), pictures)
 
-    scale = answers.square().mean().sqrt().clamp(min=1e-6)
-    whole = nn.Sequential(Scale(1 / scale), *made)
-    training.train(whole, answers, pixels, epochs=epochs, batch_size=batch_size, lr=lr, loss=loss, optimizer="adam", weight_decay=0, seed=seed, label="decoder")
-    return whole.append(nn.Hardtanh(0, 1)).eval()  # pixels; while it learns nothing holds it back
+    training.train(made, answers, pixels, epochs=epochs, batch_size=batch_size, lr=lr, loss=loss, optimizer="adam", weight_decay=0, seed=seed, label="decoder")
+    return made
 
 
-class Scale(nn.Module):
-    """Times a number: representations of very different size become inputs of about 1."""
-
-    def __init__(self, factor: float | Tensor) -> None:
-        super().__init__()
-        self.register_buffer("factor", torch.as_tensor(factor))
-
-    def forward(self, x: Tensor) -> Tensor:
-        return x * self.factor
+def decode(net: nn.Module, answers: Tensor, batch_size: int = 256) -> Tensor:
+    """The pictures [N, C, H, W] that a decoder gives back from a layer's answers [N, ...], in batches, without gradients."""
+    with frozen(net), torch.no_grad():
+        return torch.cat([net(part) for part in answers.split(batch_size)])

@@ -1,0 +1,44 @@
+"""The open task of chapter 06: digits brought back from LeNet's 500 units, within thirty gradients."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from .. import data, layers, models, visualize
+from ..checking import OpenTask, counted, expect_gradients
+
+GRADIENTS, LAYER, UNITS = 30, "6", 500
+
+
+def thirty_steps(model: nn.Module, target: Tensor, start: Tensor) -> Tensor:
+    """The course's search as it is, stopped after thirty steps."""
+    return visualize.invert(model, target, LAYER, tuple(start.shape[1:]), steps=GRADIENTS)
+
+
+def error(bring_back: Callable) -> float:
+    """Mean RMSE of the digits that `bring_back(model, target, start)` finds, 24 drawn ones that the chapter does not show."""
+    net = models.load("lenet-digits")
+    x = data.load("digits", "train", 24, source="drawn", seed=606).x.to(next(net.parameters()))
+    target = layers.representation(net, x, LAYER)
+    found(bring_back, net, target[[3, 1]])  # an answer that has its own digits in mind
+    return (found(bring_back, net, target) - x).square().flatten(1).mean(1).sqrt().mean().item()
+
+
+def found(bring_back: Callable, net: nn.Module, target: Tensor) -> Tensor:
+    """The digits that an answer finds, when the rules are kept. The layer with 500 outputs is where gradients are counted."""
+    start = torch.zeros(len(target), 1, 28, 28, device=target.device)
+    got, used = counted(bring_back, start, "the batch of pictures", classes=UNITS, model=net, target=target, start=start)
+    expect_gradients(used, GRADIENTS)
+    return got
+
+
+TASKS = (
+    OpenTask("bring_back", thirty_steps, error, goal=0.08, minutes=20, form="{:.3f}", more_is_better=False, hints=(
+        "Where does the course's search begin, and what colour is most of a digit? Thirty small steps do not get far.",
+        "Who could give the search a better start than black? Section 3 has someone who needs no gradient at all.",
+        'decoded = visualize.decode(models.decoder("digits", "6", source="drawn"), target), then visualize.maximize from there with a small rate.',
+    )),
+)  # fmt: skip
