@@ -72,7 +72,9 @@ PLANS = {
     "chain-signs": Plan(
         "signs", "drawn", 6, lr=0.1, pictures=8_000, norm=True, augment=training.jitter(light=0.2), mixed=False, note="resnet-signs without shortcuts"
     ),
-    "chain-gtsrb": Plan("signs", "gtsrb", 6, lr=0.1, pictures=8_000, norm=True, augment=training.jitter(light=0.3), mixed=False, note="resnet-gtsrb without shortcuts, on fewer pictures"),
+    "chain-gtsrb": Plan(
+        "signs", "gtsrb", 6, lr=0.1, norm=True, augment=training.jitter(light=0.3), mixed=False, note="resnet-gtsrb without shortcuts"
+    ),
     "scenenet-scenes": Plan(
         "photos", "drawn", 4, lr=0.06, pictures=3_500, norm=True, augment=training.shift_and_flip(6, flip=False), batch_size=64,
         near=10, calibrated=True, tests=1000, note="10 epochs on near views of the signs, then 4 on whole scenes",

@@ -11,7 +11,7 @@ from course_utils import data, models, runtime, visualize
 from course_utils.layers import representation
 from course_utils.runtime import generator
 from course_utils.visualize import optimize
-from course_utils.visualize.images import resized
+from course_utils.visualize.optimize import resized
 
 GREY = torch.full((2, 3, 16, 16), 0.5)
 
@@ -141,6 +141,26 @@ def test_a_metric_turns_the_step() -> None:
     swap = lambda slope: slope[:, [1, 0, 2]]  # noqa: E731
     moved = visualize.maximize(Sum(), GREY, visualize.class_score(torch.tensor([0, 0])), steps=1, rate=0.02, metric=swap)
     assert torch.allclose(moved[:, 1], torch.full((2, 16, 16), 0.56)) and torch.equal(moved[:, 0], GREY[:, 0])
+
+
+def test_zoom_shows_each_step_another_size() -> None:
+    """The network sees sizes up to a quarter away, none twice as a rule; the picture keeps its own, and an in-place first layer harms nothing."""
+    sizes = []
+
+    class Watching(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            sizes.append(tuple(x.shape[2:]))
+            return x.mul_(1.0).mean((2, 3))
+
+    start = torch.full((2, 3, 16, 24), 0.5)
+    score = visualize.class_score(torch.tensor([0, 1]))
+    made = visualize.maximize(Watching(), start, score, steps=30, zoom=0.25)
+    assert made.shape == start.shape and made[0, 0].min() > 0.6 and made[1, 1].min() > 0.6
+    sides = {rows for rows, _ in sizes}
+    assert len(sides) > 5 and 12 <= min(sides) < 14 and 18 < max(sides) <= 20
+    assert all(abs(columns - 1.5 * rows) <= 1.5 for rows, columns in sizes)
+    with pytest.raises(ValueError, match="zoom is -1"):
+        visualize.maximize(Watching(), start, score, zoom=-1)
 
 
 def test_a_blur_keeps_what_is_flat_and_spreads_what_is_not() -> None:

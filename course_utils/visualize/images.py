@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..layers import stopped_at
 from ..runtime import check_count, check_pictures, frozen, model_device
 from ..runtime import generator as seeded
-from .optimize import Metric, Prior, Regularizer, Score, blur, decay, drop_weak, maximize
+from .optimize import Metric, Prior, Regularizer, Score, blur, decay, drop_weak, maximize, resized
 
 Shape = tuple[int, int, int]  # colours, height, width
 
@@ -127,11 +126,6 @@ def deep_dream(
         )
         detail = dreamt - base
     return dreamt
-
-
-def resized(x: Tensor, size: tuple[int, ...]) -> Tensor:
-    """Pictures at another size, smooth."""
-    return x if tuple(x.shape[2:]) == size else F.interpolate(x, size=size, mode="bilinear", antialias=True, align_corners=False)
 
 
 def fits(model: nn.Module, x: Tensor, layer: str | nn.Module, size: tuple[int, ...]) -> None:

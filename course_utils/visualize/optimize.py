@@ -121,24 +121,26 @@ def natural_metric(photos: Tensor, power: float = 1.0) -> Metric:
 def maximize(
     model: nn.Module, start: Tensor, score: Score, *, layer: str | nn.Module | None = None, prior: Prior | None = None,
     regularizers: Sequence[Regularizer] = (), steps: int = 200, rate: float = 0.02, fade: bool = True, momentum: float = 0.0,
-    jitter: int = 0, metric: Metric | None = None, generator: torch.Generator | None = None,
+    jitter: int = 0, zoom: float = 0.0, metric: Metric | None = None, generator: torch.Generator | None = None,
 ) -> Tensor:  # fmt: skip
     """Pictures [N, C, H, W] in [0, 1] that make score - prior large, climbed to from the pictures `start`.
 
     `score` sees the output of `layer` (None: the model's scores). Nothing behind the layer is computed, and no gradient for
     weights. A step moves each picture's pixels by `rate` on average (with `fade` less and less, down to 0), then the
-    regularizers act, then pixels are clipped. With `jitter` each step sees the pictures shifted by up to so many pixels. A `metric`
-    turns the gradient into the direction of the step (`natural_metric`).
+    regularizers act, then pixels are clipped. With `jitter` each step sees the pictures shifted by up to so many pixels, with
+    `zoom` up to this share larger or smaller (for networks that take any size). A `metric` turns the gradient into the direction of the
+    step (`natural_metric`).
     """
     check_pictures(start, model, name="start")
-    check_count(steps, "steps"), check_count(jitter, "jitter", 0), check_positive(rate, "rate")
+    check_count(steps, "steps"), check_count(jitter, "jitter", 0), check_positive(rate, "rate"), check_positive(zoom, "zoom")
     chance = generator or seeded()
     x, speed = start.detach().clone(), torch.zeros_like(start)
     with frozen(model), stopped_at(model, layer) if layer is not None else nullcontext(model) as run:
         for step in range(steps):
             shift = torch.randint(-jitter, jitter + 1, (2,), generator=chance).tolist() if jitter else [0, 0]
             seen = watched(x.roll(shift, (2, 3)))
-            value = score(run(seen.clone()))
+            view = zoomed(seen, zoom, chance) if zoom else seen
+            value = score(run(view.clone()))
             value = value if prior is None else value - prior(seen)
             slope = gradient(value, seen).roll([-n for n in shift], (2, 3))
             way = slope if metric is None else metric(slope)
@@ -160,3 +162,14 @@ def check_climbs(size: Tensor) -> None:
             f"the score has no slope at the start of pictures {flat}: nothing can be climbed from there. A unit behind a ReLU is flat where it is "
             "not active; take the layer before the ReLU, or another start."
         )
+
+
+def zoomed(x: Tensor, most: float, chance: torch.Generator) -> Tensor:
+    """Pictures at a random size, by up to this share larger or smaller."""
+    by = 1 + most * (2 * torch.rand((), generator=chance).item() - 1)
+    return resized(x, tuple(max(1, round(n * by)) for n in x.shape[2:]))
+
+
+def resized(x: Tensor, size: tuple[int, ...]) -> Tensor:
+    """Pictures at another size, smooth."""
+    return x if tuple(x.shape[2:]) == size else F.interpolate(x, size=size, mode="bilinear", antialias=True, align_corners=False)
