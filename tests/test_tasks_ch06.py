@@ -59,13 +59,17 @@ def said(capsys: pytest.CaptureFixture, tmp_path, monkeypatch: pytest.MonkeyPatc
 
 def test_both_methods_reach_the_goal_and_the_course_does_not(said) -> None:
     out = said(both)
-    assert "✓ goal reached (goal 0.080, the course's thirty_steps 0.4" in out, out
+    assert "✓ goal reached (goal 0.080, the course's thirty_steps 0.1" in out, out
     assert scores.best("06/bring_back") < open_task("bring_back").goal - 0.004, "not a matter of luck"
 
 
 @pytest.mark.parametrize("alone", [larger_steps, decoded])
 def test_neither_method_alone_is_enough(alone) -> None:
     assert task.error(alone) > open_task("bring_back").goal + 0.004
+
+
+def test_the_course_s_own_is_better_than_no_search() -> None:
+    assert open_task("bring_back").goal + 0.02 < task.error(task.thirty_steps) < 0.6 * task.error(lambda model, target, start: start.clone())
 
 
 def test_one_digit_for_all_does_not_reach_the_goal() -> None:

@@ -46,9 +46,7 @@ def answers() -> Iterator[Case]:
 
 def rough_pictures() -> Iterator[Case]:
     x = torch.rand(4, 3, 6, 5, generator=generator(3))
-    yield {"x": x, "beta": 2.0}
-    yield {"x": x, "beta": 3.0}
-    yield {"x": x.flip(0)[:, :1], "beta": 1.5}
+    yield from ({"x": some, "beta": beta} for some, beta in ((x, 2.0), (x, 3.0), (x.flip(0)[:, :1], 1.5)))
 
 
 def probes() -> Iterator[Case]:
@@ -56,22 +54,22 @@ def probes() -> Iterator[Case]:
     features, held = (0.3 + torch.randn(n, 5, generator=chance) for n in (12, 7))
     labels = F.one_hot(torch.arange(12).square() % 5 % 3, 3).float()
     yield {"features": features, "labels": labels, "held": held, "ridge": 2.0}
-    yield {"features": held, "labels": labels[:7], "held": features, "ridge": 0.7}
+    yield {"features": held[:, :4], "labels": labels[:7], "held": features[:, :4], "ridge": 0.7}  # another count of features
     yield {"features": features, "labels": labels, "held": held[:1], "ridge": 1.3}
 
 
 def maps() -> Iterator[Case]:
-    x = torch.rand(3, 4, 6, 8, generator=generator(5)) + 0.1
+    x = torch.randn(3, 4, 6, 8, generator=generator(5))  # of both signs: a layer need not end in a ReLU
     yield {"x": x, "stride": 2, "channels": 8}
     yield {"x": x, "stride": 1, "channels": 4}
     yield {"x": x[:, :2, :5, :7], "stride": 3, "channels": 7}
 
 
-def probed(f: Tensor, labels: Tensor, held: Tensor, ridge: float, *, mean: Callable = lambda a: a.mean(0), base=True, own=False, average=False) -> Tensor:
-    """The probe with another mean, without the labels' mean, with the held pictures' own mean, over mean squares."""
+def probed(f: Tensor, labels: Tensor, held: Tensor, ridge: float, *, mean: Callable = lambda a: a.mean(0), base=True, own=False, average=False, eye=torch.eye) -> Tensor:
+    """The probe with another mean, without the labels' mean, with the held pictures' own mean, over mean squares; eye: where the ridge goes."""
     a, b, count = f - mean(f), held - mean(held if own else f), len(f) if average else 1
-    scores = b @ torch.linalg.solve(a.T @ a / count + ridge * torch.eye(a.shape[1]).to(a), a.T @ labels / count)
-    return scores + labels.mean(0) if base else scores
+    w = torch.linalg.solve(a.T @ a / count + ridge * eye(a.shape[1]).to(a), a.T @ labels / count)
+    return b @ w + base * labels.mean(0)
 
 
 def steps(join: Callable[[Tensor, Tensor, float], Tensor], mode: str = "constant") -> Callable:
@@ -113,13 +111,14 @@ EXERCISES = (
         (steps(lambda d, r, b: (d + r).abs().pow(b)), "the two steps are added; add their squares."),
         (steps(lambda d, r, b: d.abs().pow(b)), "only the steps to the pixel below count; take those to the right, too."),
         (steps(lambda d, r, b: r.abs().pow(b)), "only the steps to the pixel at the right count; take those downwards, too."),
-        (lambda x, b: (x.diff(dim=2)[..., :-1] ** 2 + x.diff(dim=3)[:, :, :-1] ** 2).pow(b / 2).flatten(1).sum(1),
-         "a pixel at the border has a step in one direction only, and it counts: the missing one is 0."),
+        (lambda x, b: (x.diff(dim=2)[..., :-1] ** 2 + x.diff(dim=3)[:, :, :-1] ** 2).pow(b / 2).flatten(1).sum(1), "a pixel at the border has a step in one direction only, and it counts: the missing one is 0."),
         (lambda x, b: steps(lambda d, r, p: (d**2 + r**2).pow(p / 2), "circular")(x, b), "the picture goes on at its opposite border; beyond the border the step is 0."),
         (lambda x, b: variation(F.pad(x, (0, 1, 0, 1)), b), "beyond the border everything is black; there the step is 0."),
         (lambda x, b: variation(x, b) / x[0].numel(), "this is the mean; add the steps up."),
         (lambda x, b: variation(x, b).sum(), "one number for the whole batch; give one for each picture, [N]."),
         (lambda x, b: variation(x.mean(1, keepdim=True), b), "the colours are mixed; each has its own steps."),
+        (lambda x, b: steps(lambda d, r, p: (d**2 + r**2).sum(1).pow(p / 2))(x, b), "the colours' squares are added before the power; each colour has its own (dx^2 + dy^2)."),
+        (lambda x, b: variation(x.flip(2, 3), b), "these are the steps from the pixel above and from the one at the left; take those below and at the right."),
     )),
     Exercise("probe_scores", probe_scores, probes, battery=TENSORS, difficulty=2, minutes=15, what="the table of scores", tol=1e-4, hints=(
         "Subtract the training means first: A = features - features.mean(0), Y = labels - labels.mean(0). What is subtracted from held?",
@@ -133,6 +132,7 @@ EXERCISES = (
         (lambda *a: probed(*a, average=True), "the squares are averaged over the pictures, the ridge is not: take sums, A.T @ A."),
         (lambda f, y, h, r: probed(f, y, h, 0.0), "the ridge is not used."),
         (lambda f, y, h, r: probed(f, y, h, -r), "the ridge is subtracted; add it to the diagonal."),
+        (lambda *a: probed(*a, eye=torch.ones), "the ridge is added to every entry of A^T A; it belongs on the diagonal alone: ridge * torch.eye(D)."),
         (lambda f, y, h, r: probed(f, y, f, r), "these are the scores of the training pictures; the held ones are asked for."),
         (lambda f, y, h, r: probed(f, y, h, r).softmax(1), "these are probabilities; give the scores."),
         (lambda f, y, h, r: F.one_hot(probed(f, y, h, r).argmax(1), y.shape[1]).to(f), "these are decisions; give the scores."),

@@ -14,8 +14,8 @@ GRADIENTS, LAYER, UNITS = 30, "6", 500
 
 
 def thirty_steps(model: nn.Module, target: Tensor, start: Tensor) -> Tensor:
-    """The course's search as it is, stopped after thirty steps."""
-    return visualize.invert(model, target, LAYER, tuple(start.shape[1:]), steps=GRADIENTS)
+    """The search of section 1 from black, stopped after thirty steps."""
+    return visualize.invert(model, target, LAYER, tuple(start.shape[1:]), centre=0.0, steps=GRADIENTS, rate=0.05)
 
 
 def error(bring_back: Callable) -> float:
@@ -37,8 +37,8 @@ def found(bring_back: Callable, net: nn.Module, target: Tensor) -> Tensor:
 
 TASKS = (
     OpenTask("bring_back", thirty_steps, error, goal=0.08, minutes=20, form="{:.3f}", more_is_better=False, hints=(
-        "Where does the course's search begin, and what colour is most of a digit? Thirty small steps do not get far.",
-        "Who could give the search a better start than black? Section 3 has someone who needs no gradient at all.",
+        "Thirty steps from black do not get far. How near to the digit would a better start be?",
+        "Who could give the search such a start? Section 3 has someone who needs no gradient at all.",
         'decoded = visualize.decode(models.decoder("digits", "6", source="drawn"), target), then visualize.maximize from there with a small rate.',
     )),
 )  # fmt: skip

@@ -52,6 +52,17 @@ def without_transpose(features, labels, held, ridge):
     return held @ torch.linalg.solve(a @ a.T, labels)
 
 
+def ridge_everywhere(features, labels, held, ridge):
+    a = features - features.mean(0)
+    return (held - features.mean(0)) @ torch.linalg.solve(a.T @ a + ridge, a.T @ (labels - labels.mean(0))) + labels.mean(0)
+
+
+def five_features(features, labels, held, ridge):
+    a = features - features.mean(0)
+    w = torch.linalg.solve(a.T @ a + ridge * torch.eye(5).to(a), a.T @ (labels - labels.mean(0)))
+    return (held - features.mean(0)) @ w + labels.mean(0)
+
+
 def edits_maps(x, stride, channels):
     x[:, :, 1::2] = 0
     return carried(x, stride, channels)
@@ -89,6 +100,8 @@ WRONG = {
         ("another quantity", lambda x, b: variation(x, b) / (x.shape[1] * x.shape[2] * x.shape[3]), "this is the mean"),
         ("wrong shape", lambda x, b: variation(x, b).sum(), "one number for the whole batch"),
         ("wrong axis", lambda x, b: variation(x.mean(1, keepdim=True), b), "colours are mixed"),
+        ("wrong axis", lambda x, b: (F.pad(x.diff(dim=2), (0, 0, 0, 1)) ** 2 + F.pad(x.diff(dim=3), (0, 1)) ** 2).sum(1).pow(b / 2).sum((1, 2)), "colours' squares are added"),
+        ("wrong axis", lambda x, b: (F.pad(x.diff(dim=2), (0, 0, 1, 0)) ** 2 + F.pad(x.diff(dim=3), (1, 0)) ** 2).pow(b / 2).sum((1, 2, 3)), "pixel above"),
         ("hard-coded constant", lambda x, b: variation(x, 3.0), "is off by"),
         ("in place", edits_pictures, "x"),
         ("precision", lambda x, b: variation(x.float(), b), "torch.float32"),
@@ -103,6 +116,8 @@ WRONG = {
         ("argument ignored", lambda f, y, h, r: probed(f, y, h, 0), "the ridge is not used"),
         ("hard-coded constant", lambda f, y, h, r: probed(f, y, h, 2.0), "use the argument `ridge`"),
         ("wrong sign", lambda f, y, h, r: probed(f, y, h, -r), "add it to the diagonal"),
+        ("another quantity", ridge_everywhere, "on the diagonal alone"),
+        ("hard-coded constant", five_features, "two shapes do not fit"),
         ("argument ignored", lambda f, y, h, r: probed(f, y, f, r), "scores of the training pictures"),
         ("another quantity", lambda f, y, h, r: probed(f, y, h, r).softmax(1), "probabilities"),
         ("another quantity", lambda f, y, h, r: F.one_hot(probed(f, y, h, r).argmax(1), 3).to(f), "these are decisions"),
@@ -126,6 +141,7 @@ WRONG = {
         ("wrong shape", lambda x, s, c: carried(x, s, x.shape[1]), "new channels are missing"),
         ("wrong shape", lambda x, s, c: carried(x, s, c + x.shape[1]), "not how many are new"),
         ("wrong axis", lambda x, s, c: carried(x.transpose(2, 3), s, c), "shape"),
+        ("another quantity", lambda x, s, c: carried(x, s, c).relu(), "is off by"),
         ("in place", edits_maps, "x"),
         ("precision", lambda x, s, c: carried(x.float(), s, c), "torch.float32"),
         ("no result", lambda x, s, c: None, "returns nothing"),
