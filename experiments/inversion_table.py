@@ -86,14 +86,17 @@ def blocks(pictures: data.Pictures) -> None:
 
 
 def photos() -> None:
-    """SqueezeNet: four photos, three layers, by optimization."""
+    """SqueezeNet: four photos, three layers, by optimization, with the plain gradient and with the metric of natural pictures."""
     pictures, net = data.load("photos", "test", PHOTOS, source="real"), models.classifier("photos", source="real")
     x, y = pictures.x.to(runtime.device()), pictures.y.to(runtime.device())
+    turned = visualize.natural_metric(data.load("photos", "test", 100, source="real").x[PHOTOS:].to(x))  # of other photos
     for tag, layer in (("early", "model.features.3"), ("middle", "model.features.7"), ("late", "model.features.12")):
-        found = visualize.invert(net, layers.representation(net, x, layer), layer, tuple(x.shape[1:]), steps=60, rate=0.03)
-        noted(f"photos_{tag}_rmse", rmse(found, x))
-        noted(f"photos_{tag}_distance", visualize.distance(layers.representation(net, found, layer), layers.representation(net, x, layer)))
-        NUMBERS[f"photos_{tag}_right"] = measure.accuracy(net, found, y)
+        answers = layers.representation(net, x, layer)
+        for key, metric, rate in ((tag, None, 0.03), (f"{tag}_metric", turned, 0.02)):
+            found = visualize.invert(net, answers, layer, tuple(x.shape[1:]), steps=60, rate=rate, metric=metric)
+            noted(f"photos_{key}_rmse", rmse(found, x))
+            noted(f"photos_{key}_distance", visualize.distance(layers.representation(net, found, layer), answers))
+            NUMBERS[f"photos_{key}_right"] = measure.accuracy(net, found, y)
     noted("photos_grey_rmse", rmse(torch.full_like(x, 0.5), x))
 
 

@@ -42,15 +42,16 @@ def photos_judged() -> dict[str, float]:
     gentle = (visualize.decay(0.005), visualize.blur(0.6, 2), visualize.drop_weak(0.1))
     turned = visualize.natural_metric(photos.x[:200])
     settings = {
-        "none": (squeezenet, (), None), "all": (squeezenet, gentle, None), "metric": (squeezenet, (), turned), "random": (blank, (), turned),
+        "none": (squeezenet, (), None, 0), "all": (squeezenet, gentle, None, 0), "metric": (squeezenet, (), turned, 0),
+        "zoom": (squeezenet, (), turned, 0.2), "random": (blank, (), turned, 0.2),
     }  # fmt: skip
     numbers = {"photos_real": among_five(judge, photos.x, photos.y)}
-    for key, (net, rules, metric) in settings.items():
+    for key, (net, rules, metric, zoom) in settings.items():
         made = [
             visualize.maximize(
                 net, torch.full((len(part), 3, 160, 160), 0.5, device=runtime.device()),
                 lambda answer, part=part: visualize.class_score(part)(answer.mean((2, 3))), layer=maps, regularizers=rules, metric=metric,
-                steps=60, rate=0.12 if metric is None else 0.04, momentum=0.8, jitter=16, generator=runtime.generator(0),
+                steps=60, rate=0.12 if metric is None else 0.04, momentum=0.8, jitter=16, zoom=zoom, generator=runtime.generator(0),
             )
             for part in classes.split(25)
         ]  # fmt: skip
