@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,14 @@ def test_chapter(rule: Rule, path: Path) -> None:
     faults = list(rule(nb.read(path), path.stem))
     if faults:
         pytest.fail("\n  - ".join([f"notebooks/solutions/{path.name}, {len(faults)} faults:", *faults]), pytrace=False)
+
+
+def test_the_readmes_table_says_how_long_each_chapter_takes() -> None:
+    """A row for each chapter, with the minutes that its own head names."""
+    lines = (Path(nb.__file__).parents[2] / "README.md").read_text().splitlines()
+    rows = {path.stem: [line.split("|")[3].strip() for line in lines if f"](notebooks/{path.name})" in line] for path in CHAPTERS}
+    heads = {path.stem: re.findall(r"\*\*Time\*\* (\d+) minutes", nb.read(path).cells[0].source) for path in CHAPTERS}
+    assert rows == heads and all(len(minutes) == 1 for minutes in rows.values())
 
 
 @pytest.mark.parametrize("entry", READING_LIST, ids=lambda entry: entry.title[:40])
