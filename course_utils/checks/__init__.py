@@ -16,4 +16,5 @@ CHAPTERS: dict[str, tuple[str, ...]] = {
     ),
     "ch05_optimization": ("climb", "price", "soften", "octave_sizes"),
     "ch09_fgsm": ("linear_step", "fgsm", "honest_success", "noise_of_size", "targeted_fgsm"),
+    "ch10_iterative": ("small_step", "how_many", "to_ball", "boundary_step"),
 }  # fmt: skip
