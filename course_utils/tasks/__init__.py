@@ -12,4 +12,5 @@ CHAPTERS: dict[str, tuple[str, ...]] = {
     "ch04_saliency_occlusion": ("better_map",),
     "ch05_optimization": ("surer_images",),
     "ch09_fgsm": ("beat_fgsm",),
+    "ch10_iterative": ("ten_gradients",),
 }

@@ -145,7 +145,7 @@ WRONG = {
         ("off by one", lambda eps: round(min(255 * eps + 4, 318.75 * eps)), "not rounded up"),
         ("off by one", lambda eps: how_many(eps) + 1, "is expected"),
         ("off by one", lambda eps: how_many(eps) - 1, "is expected"),
-        ("hard-coded constant", lambda eps: 20, "10 is expected"),
+        ("hard-coded constant", lambda eps: 20, "use the argument `eps`"),
         ("hard-coded constant", lambda eps: 10, "20 is expected"),
         ("precision", lambda eps: float(how_many(eps)), "range() needs an int"),
         ("wrong shape", lambda eps: torch.tensor(how_many(eps)), "not Tensor"),
