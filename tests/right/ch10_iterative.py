@@ -41,9 +41,9 @@ def count_by_ceil(eps):
     return math.ceil(round(min(levels + 4, 1.25 * levels), 6))
 
 
-def count_in_whole_levels(eps):
-    levels = round(255 * eps)
-    return min(levels + 4, -(-5 * levels // 4))
+def count_by_floor(eps):
+    """Rounding up is rounding down the negative."""
+    return int(-max(-(255 * eps + 4) // 1, -318.75 * eps // 1))
 
 
 def count_up(eps):
@@ -119,7 +119,7 @@ def boundary_by_min(ahead, slopes):
 
 RIGHT = {
     "small_step": (step_with_clamps, step_by_change, step_one_by_one),
-    "how_many": (count_by_ceil, count_in_whole_levels, count_up),
+    "how_many": (count_by_ceil, count_by_floor, count_up),
     "to_ball": (ball_by_factor, ball_by_where, ball_one_by_one, ball_by_renorm),
     "boundary_step": (boundary_by_rows, boundary_by_gather, boundary_loop, boundary_by_min),
 }
