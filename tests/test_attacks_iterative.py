@@ -168,6 +168,22 @@ def test_in_half_precision_rounding_does_not_break_the_budget(name: str, dtype: 
     assert (change <= eps * (1 + 1e-6)).all() and change.max() > 0.3 * eps
 
 
+@pytest.mark.parametrize("name", BUDGET)
+def test_in_half_precision_small_steps_are_not_lost(name: str) -> None:
+    model, x = small().bfloat16(), torch.full((3, 3, 8, 10), 0.9, dtype=torch.bfloat16)  # the next number is 0.004 away
+    attack, still = BUDGET[name], {"random_start": False, "restarts": 1} if "pgd" in name else {}
+    found = attack(model, x, labels(3), eps=1.0, step=0.001 if "l2" not in name else 0.01, steps=40, **still)
+    far = size(name, found.double() - x.double())
+    assert (far > (0.02 if "l2" not in name else 0.2)).all()
+
+
+def test_in_half_precision_small_steps_add_up_and_are_counted() -> None:
+    model, x = small(), 0.8 + 0.1 * some(4)  # the next number in half precision is 0.004 away
+    y = runtime.predict(model, x)
+    few, half = (steps_needed(m, p, y, step=0.001, steps=300) for m, p in ((model, x), (small().bfloat16(), x.bfloat16())))
+    assert ((half - few).abs() <= 0.2 * few + 5).all() and few.max() <= 300
+
+
 @pytest.mark.parametrize("name", FREE)
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16], ids=["bfloat16", "float16"])
 def test_deepfool_in_half_precision(name: str, dtype: torch.dtype) -> None:

@@ -34,7 +34,7 @@ class MaxBall:
         return gradient.sign()
 
     def back(self, moved: Tensor) -> Tensor:
-        """The nearest place inside: every pixel is clipped for itself."""
+        """The nearest place inside, in the precision of `moved`: every pixel is clipped for itself."""
         return moved.clamp(self.low, self.high)
 
 
@@ -60,11 +60,12 @@ class L2Ball:
         return gradient / each(size.clamp_min(torch.finfo(gradient.dtype).tiny))
 
     def back(self, moved: Tensor) -> Tensor:
-        """Straight back to the ball, then clipped to [0, 1], which brings it nearer to x still."""
+        """Straight back to the ball, then clipped to [0, 1], which brings it nearer to x still; in the precision of `moved`."""
         change = wide(moved) - wide(self.x)
         size = change.flatten(1).norm(dim=1).clamp_min(torch.finfo(change.dtype).tiny)
         inside = change * each((self.eps / size).clamp(max=1))
-        return inwards((self.x + inside).clamp_(0, 1), self.x)
+        back = (self.x + inside).clamp_(0, 1)
+        return inwards(back, self.x) if moved.dtype == self.x.dtype else back
 
 
 BALLS = {"linf": MaxBall, "l2": L2Ball}

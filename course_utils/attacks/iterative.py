@@ -11,18 +11,21 @@ from torch import Tensor, nn
 from .. import runtime
 from ..runtime import Labels, check_count, check_positive
 from .balls import L2Ball, MaxBall, ball
-from .common import attacking, each, input_gradient
+from .common import attacking, each, input_gradient, inwards, wide
 
 LEVEL = 1 / 255  # one grey level
 
 
 def climb(model: nn.Module, start: Tensor, y: Tensor | Labels | None, inside: MaxBall | L2Ball, step: float, steps: int) -> Tensor:
-    """`steps` times: a step of size `step` up the loss of class `y` (down, where it is negative), and back into the ball."""
-    moved = start
+    """`steps` times: a step of size `step` up the loss of class `y` (down, where it is negative), and back into the ball.
+
+    The place is kept in single precision at least: small steps would be lost in half precision, which the model may work in.
+    """
+    moved = wide(start)
     for _ in range(steps):
-        gradient = input_gradient(model, moved, y)
-        moved = inside.back(moved + step * inside.direction(gradient))
-    return moved
+        gradient = input_gradient(model, moved.to(start.dtype), y)
+        moved = inside.back(moved + step * inside.direction(wide(gradient)))
+    return inwards(moved, inside.x)
 
 
 def kurakin_steps(eps: float) -> int:
@@ -69,7 +72,7 @@ def pgd(
     restarts: int = 1, norm: str = "linf", random_start: bool = True, targeted: bool = False,
     generator: torch.Generator | None = None,
 ) -> Tensor:  # fmt: skip
-    """Projected gradient descent (Madry 2017): small steps up the loss from a random start in the budget, which all keep.
+    """Projected gradient descent (Madry 2017): small steps up the loss from a random start, all of them in the budget.
 
     x <- P(x + step * d), where d is the best direction of size 1 (norm "linf": the gradient's sign; "l2": the gradient
     over its L2 norm) and P brings back into |x_adv - x| <= eps and [0, 1]. With `targeted=True` down the loss of `y`.
@@ -123,12 +126,12 @@ def steps_needed(
     x: pictures `[N, C, H, W]` in [0, 1]. y: classes `[N]`, or None for the model's own prediction.
     """
     step, steps = checked(eps, step, steps)
-    with attacking(model, x, y, targeted=targeted) as (moved, y):
+    with attacking(model, x, y, targeted=targeted) as (x, y):
         needed = torch.full((len(x),), steps + 1, device=x.device)
-        left, inside = torch.arange(len(x), device=x.device), MaxBall(moved, eps)
+        left, inside, moved = torch.arange(len(x), device=x.device), MaxBall(x, eps), wide(x)
         for done in range(steps + 1):
             moved = runtime.watched(moved)
-            scores = model(moved.clone())
+            scores = model(moved.to(x.dtype, copy=True))
             classes = y(scores)
             stay = (scores.argmax(1) == classes) != targeted
             needed[left[~stay]] = done

@@ -47,6 +47,7 @@ LOSSES: tuple[tuple[Value, str], ...] = (
     (lambda s, y: own_score(s, y), "the score is differentiated instead of the loss; J is F.cross_entropy of model(x) and the given classes."),
     (lambda s, y: -all_columns(s, y), COLUMNS),
     (all_columns, COLUMNS),
+    (lambda s, y: -all_columns(s.log_softmax(1), y), COLUMNS),
     (lambda s, y: total_loss(s[:1], y[:1]), "only the first picture's loss is used; use the losses of all pictures."),
     (lambda s, y: total_loss(s, s.argmax(1)), PREDICTED),
 )  # fmt: skip
@@ -121,6 +122,7 @@ def of_a_small_step() -> tuple[tuple[Callable, str], ...]:
 
     value = "the gradient's value is used; take its sign."
     return (
+        (wrong(lambda g, x, now, eps, step: plain(g, x, now, eps, abs(step))), "a negative step must go down the loss; do not make it positive."),
         (wrong(lambda g, *rest: plain(-g, *rest)), "the step goes the other way; add step times the sign of the gradient."),
         (wrong(lambda g, x, now, eps, step: (now + step * g.sign()).clamp(0, 1)),
          "pixels leave the budget around x; after the step clip to x - eps ... x + eps."),
@@ -128,7 +130,6 @@ def of_a_small_step() -> tuple[tuple[Callable, str], ...]:
         (wrong(lambda g, x, now, eps, step: (now + step * g.sign()).clamp(x - eps, x + eps)), "pixels leave [0, 1]; clip to the budget and to [0, 1]."),
         (wrong(lambda g, x, now, eps, step: plain(g, x, x, eps, step)), "the step begins at x; it begins at `now`."),
         (wrong(lambda g, x, now, eps, step: plain(g, x, now, eps, eps)), "the step is eps long; it is `step` long, and eps is the budget of all steps."),
-        (wrong(lambda g, x, now, eps, step: plain(g, x, now, eps, abs(step))), "a negative step must go down the loss; do not make it positive."),
         (wrong(lambda g, x, now, eps, step: x + (now - x + step * g.sign()).clamp(-eps, eps).clamp(0, 1)), "the change is clipped to [0, 1]; clip the picture."),
         (wrong(lambda g, x, now, eps, step: step * g.sign()), "this is the change alone; add it to `now`."),
         (wrong(lambda g, x, now, eps, step: now.clone()), "`now` comes back as it was; move it by step times the sign of the gradient."),

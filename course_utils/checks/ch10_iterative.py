@@ -15,7 +15,8 @@ from ..runtime import generator
 
 def small_step(model: nn.Module, x: Tensor, now: Tensor, y: Tensor, eps: float, step: float) -> Tensor:
     """now + step * sign(dJ(now)/dnow), brought back to within eps of x and into [0, 1]."""
-    return attacks.common.within(now.detach() + step * slope(model, now, y).sign(), x.detach(), eps)
+    gradient = slips.gradient_of(slips.total_loss, model, now, y)
+    return attacks.common.within(now.detach() + step * gradient.sign(), x.detach(), eps)
 
 
 def how_many(eps: float) -> int:
@@ -34,10 +35,6 @@ def boundary_step(ahead: Tensor, slopes: Tensor) -> Tensor:
 
 
 # ---------------------------------------------------------------- one small step
-
-
-def slope(model: nn.Module, now: Tensor, y: Tensor) -> Tensor:
-    return slips.gradient_of(slips.total_loss, model, now, y)
 
 
 def on_the_way() -> Iterator[Case]:
@@ -62,10 +59,6 @@ def whole(got: object, want: int, case: Case) -> None:
     expect(isinstance(got, (int, float)), f"a whole number is expected, not {type(got).__name__}.")
     expect(got == want, f"for eps = {255 * case['eps']:g} / 255 you give {got:g}; {want} is expected.")
     expect(isinstance(got, int), f"{got} is a float; range() needs an int. math.ceil gives one.")
-
-
-def raised(count: Callable[[float], float]) -> Callable[[float], int]:
-    return lambda eps: math.ceil(count(255 * eps))  # count is in grey levels
 
 
 # ---------------------------------------------------------------- back into the ball
@@ -99,14 +92,14 @@ def expect_ball(got: Tensor, case: Case) -> None:
 # ---------------------------------------------------------------- DeepFool's step
 
 
-def length(slopes: Tensor) -> Tensor:
-    return slopes.flatten(2).norm(dim=2)
+def length(slopes: Tensor, p: int = 2) -> Tensor:
+    return slopes.flatten(2).norm(p, dim=2)
 
 
-def chosen(ahead: Tensor, slopes: Tensor, distance: Tensor, power: int = 2) -> Tensor:
+def chosen(ahead: Tensor, slopes: Tensor, distance: Tensor, power: int = 2, p: int = 2) -> Tensor:
     """The step to the boundary of the smallest `distance` `[N, K]`."""
     rows, k = torch.arange(len(ahead), device=ahead.device), distance.argmin(1)
-    scale = ahead[rows, k] / length(slopes)[rows, k] ** power
+    scale = ahead[rows, k] / length(slopes, p)[rows, k] ** power
     return scale[:, None, None, None] * slopes[rows, k]
 
 
@@ -132,8 +125,10 @@ EXERCISES = (
         "levels = 255 * eps. min(a, b) takes the smaller of two; math.ceil rounds up.",
         "math.ceil(min(levels + 4, 1.25 * levels)).",
     ), mistakes=(
-        (raised(lambda n: max(n + 4, 1.25 * n)), "this is the larger of the two numbers; the rule takes the smaller, min."),
-        (raised(lambda n: n + 4), "eps + 4 is the larger of the two numbers here; the rule takes the smaller."),
+        (lambda eps: math.ceil(max(255 * eps + 4, 318.75 * eps)), "this is the larger of the two numbers; the rule takes the smaller, min."),
+        (lambda eps: math.ceil(255 * eps + 4), "eps + 4 is the larger of the two numbers here; the rule takes the smaller."),
+        (lambda eps: math.ceil(min(eps + 4, 318.75 * eps)), "eps + 4 is not in grey levels; the rule is: 255 * eps + 4."),
+        (lambda eps: math.floor(min(255 * eps + 4, 318.75 * eps) + 1e-6) + 1, "one too many where the rule gives a whole number: math.ceil leaves that as it is, and from black to white are 255 levels."),
         (lambda eps: math.ceil(min(eps + 4, 1.25 * eps)), "eps is taken as it is; the rule is in grey levels: 255 * eps."),
         (lambda eps: math.floor(min(255 * eps + 4, 318.75 * eps) + 1e-6), "the number is not rounded up; math.ceil does it."),
     )),
@@ -165,7 +160,8 @@ EXERCISES = (
         (lambda a, w: chosen(a, w, -length(w)), "the class with the steepest slope is taken; take the smallest distance, lead over slope."),
         (lambda a, w: chosen(a, w, -a / length(w)), "the farthest boundary is taken; take the nearest."),
         (lambda a, w: chosen(a, w, a / length(w) ** 2), "the smallest ahead / ||w||**2 is taken; the distance is ahead / ||w||."),
-        (lambda a, w: chosen(a, w, a / w.flatten(2).norm(1, dim=2)), "the nearest in the max-norm is taken; this is the L2 form: divide by ||w||_2."),
+        (lambda a, w: chosen(a, w, a / length(w, 1)), "the nearest in the max-norm is taken; this is the L2 form: divide by ||w||_2."),
+        (lambda a, w: chosen(a, w, a / length(w, 1), p=1), "the sum of absolute values, ||w||_1, is used; this is the L2 form: ||w||_2."),
         (lambda a, w: chosen(a, w, a / length(w), 1), "the step is not as long as the distance: divide by ||w|| once for the distance, and once to make w a direction of length 1."),
         (lambda a, w: chosen(torch.ones_like(a), w, a / length(w), 1), "this is the direction alone; the step is as long as the distance."),
         (lambda a, w: 1.02 * boundary_step(a, w), "the overshoot is added; the caller does that, on the sum of all steps."),

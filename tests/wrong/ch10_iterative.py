@@ -105,7 +105,7 @@ def sort_edits(ahead, slopes):
 WRONG = {
     "small_step": (
         ("wrong sign", step_of(F.cross_entropy, -1), "the other way"),
-        ("wrong sign", lambda m, x, now, y, e, s: small_step(m, x, now, y, e, abs(s)), "the other way"),
+        ("wrong sign", lambda m, x, now, y, e, s: small_step(m, x, now, y, e, abs(s)), "do not make it positive"),
         ("no clip", moved_by(lambda g, x, now, e, s: (now + s * g.sign()).clamp(0, 1)), "leave the budget"),
         ("no clip", moved_by(lambda g, x, now, e, s: (now + s * g.sign()).clamp(x - e, x + e)), "clip"),
         ("no clip", moved_by(lambda g, x, now, e, s: back(now + s * g.sign(), now, e)), "leave the budget"),
@@ -140,6 +140,9 @@ WRONG = {
     "how_many": (
         ("another quantity", lambda eps: math.ceil(round(max(255 * eps + 4, 318.75 * eps), 6)), "the larger of the two"),
         ("another quantity", lambda eps: math.ceil(round(318.75 * eps, 6)), "larger of the two"),
+        ("another quantity", lambda eps: math.ceil(round(min(256 * eps + 4, 320 * eps), 6)), "255 levels"),
+        ("another quantity", lambda eps: math.ceil(round(min(eps + 4, 318.75 * eps), 6)), "not in grey levels"),
+        ("off by one", lambda eps: int(min(255 * eps + 4, 318.75 * eps)) + 1, "math.ceil leaves that"),
         ("another quantity", lambda eps: math.ceil(min(eps + 4, 1.25 * eps)), "eps is taken as it is"),
         ("off by one", lambda eps: int(min(255 * eps + 4, 318.75 * eps) + 1e-6), "not rounded up"),
         ("off by one", lambda eps: round(min(255 * eps + 4, 318.75 * eps)), "not rounded up"),
@@ -187,6 +190,7 @@ WRONG = {
         ("another quantity", lambda a, w: chosen(a, w, -a / length(w)), "farthest"),
         ("another quantity", lambda a, w: chosen(a, w, a / length(w) ** 2), "distance is ahead"),
         ("another quantity", lambda a, w: chosen(a, w, a / w.flatten(2).norm(1, dim=2)), "max-norm"),
+        ("another quantity", lambda a, w: (a / w.flatten(2).norm(1, dim=2) ** 2)[:, :, None, None, None].mul(w)[range(len(a)), (a / w.flatten(2).norm(1, dim=2)).argmin(1)], "sum of absolute"),
         ("another quantity", lambda a, w: chosen(a, w, a / length(w), 1), "as long as the distance"),
         ("another quantity", lambda a, w: chosen(a, w, a / length(w), 0), "off by"),
         ("another quantity", lambda a, w: chosen(torch.ones_like(a), w, a / length(w), 1), "direction alone"),
