@@ -146,7 +146,7 @@ WRONG = {
         ("another quantity", lambda eps: math.ceil(min(eps + 4, 1.25 * eps)), "eps is taken as it is"),
         ("off by one", lambda eps: int(min(255 * eps + 4, 318.75 * eps) + 1e-6), "not rounded up"),
         ("off by one", lambda eps: round(min(255 * eps + 4, 318.75 * eps)), "not rounded up"),
-        ("off by one", lambda eps: how_many(eps) + 1, "is expected"),
+        ("off by one", lambda eps: how_many(eps) + 1, "one too many"),
         ("off by one", lambda eps: how_many(eps) - 1, "is expected"),
         ("hard-coded constant", lambda eps: 20, "use the argument `eps`"),
         ("hard-coded constant", lambda eps: 10, "20 is expected"),
