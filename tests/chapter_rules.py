@@ -219,6 +219,18 @@ def there_is_time_for_the_exercises(book: NotebookNode, chapter: str) -> Iterato
         yield f"**Time** is {said[1]} minutes, but the exercises alone take {needed}."
 
 
+# ---------------------------------------------------------------- formulas
+
+
+def formulas_have_single_backslashes(book: NotebookNode, chapter: str) -> Iterator[str]:
+    """A doubled one before a name, as in a string that was escaped twice, is a new line and then the bare name: "rho"."""
+    for section in sections(book):
+        for piece in section.markdown:
+            for formula in re.findall(r"\$\$.+?\$\$|\$[^$\n]+\$", piece.text, re.S):
+                if doubled := re.search(r"(?<!\\)\\\\[A-Za-z]+", formula):
+                    yield f"{piece.place}: {doubled[0]} in {formula}; one backslash makes it a symbol (for a new line put a space behind two)."
+
+
 # ---------------------------------------------------------------- the lectures
 
 
@@ -257,5 +269,6 @@ RULES: tuple[Rule, ...] = (
     visible_code_is_short,
     exercise_headings_say_what_is_declared,
     there_is_time_for_the_exercises,
+    formulas_have_single_backslashes,
     questions_are_those_of_the_lectures,
 )

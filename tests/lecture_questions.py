@@ -56,7 +56,7 @@ QUESTIONS: dict[str, tuple[Question, ...]] = {
         Question("Why are networks fooled so easily?", "D1:819"),
         HOW_MUCH_KNOWN,
     ),
-    "10": (),
+    "10": (Question("How many steps does it take until the class changes?", "D2:317"),),
     "11": (),
     "12": (Question("Do adversarial examples survive being printed and photographed?", "D3:166"),),
     "13": (HOW_MUCH_KNOWN,),

@@ -130,6 +130,8 @@ BROKEN = [
     ("exercise_headings_say_what_is_declared", "Exercise 1: FGSM  (★★, 15", "Open task: FGSM  (15", "must end in attempt"),
     ("there_is_time_for_the_exercises", "**Time** 60", "**Time** 14", "14 minutes, but the exercises alone take 15"),
     ("there_is_time_for_the_exercises", "**Time**", "Time", "says no time"),
+    ("formulas_have_single_backslashes", "Write it.", r"Write $x + \\epsilon$.", r"epsilon.* one backslash makes it a symbol"),
+    ("formulas_have_single_backslashes", "Write it.", "Write $a$:\n\n$$x \\\\rho\n$$", "rho in"),
     ("questions_are_those_of_the_lectures", "so easily?", "so often?", "do not ask 'Why are networks fooled so often\\?'"),
     ("questions_are_those_of_the_lectures", "<summary>Why are networks fooled so easily?</summary>", "", "has no <details>"),
 ]  # fmt: skip

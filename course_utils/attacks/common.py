@@ -42,16 +42,30 @@ def input_gradient(
     return runtime.gradient(loss(scores, runtime.labels_or_prediction(y, scores), reduction="sum"), x)
 
 
-def within(moved: Tensor, x: Tensor, eps: float) -> Tensor:
-    """`moved` brought back into the max-norm budget around `x`, |moved - x| <= eps, and into [0, 1].
+def each(values: Tensor) -> Tensor:
+    """One value a picture, `[N]`, in the shape that multiplies pictures: `[N, 1, 1, 1]`."""
+    return values[:, None, None, None]
 
-    In half precision x + eps may be rounded to more than that (0.1016 for 0.1). There the bounds are computed in single
-    precision, and one that was rounded outwards goes back to the next number inwards.
-    """
-    wide = x.float() if x.dtype.itemsize < 4 else x
-    low, high = (wide - eps).clamp_(min=0), (wide + eps).clamp_(max=1)
-    if wide is not x:
-        rounded = low.to(x.dtype), high.to(x.dtype)
-        low = torch.where(rounded[0] < low, torch.nextafter(rounded[0], x), rounded[0])
-        high = torch.where(rounded[1] > high, torch.nextafter(rounded[1], x), rounded[1])
-    return moved.clamp(low, high)
+
+def wide(x: Tensor) -> Tensor:
+    """The pictures in at least single precision: half precision rounds x + eps to more than that (0.1016 for 0.1)."""
+    return x.float() if x.dtype.itemsize < 4 else x
+
+
+def inwards(moved: Tensor, x: Tensor) -> Tensor:
+    """`moved` in the precision of `x`; where rounding led away from x, the next number towards x."""
+    rounded = moved.to(x.dtype)
+    if rounded is moved:
+        return moved
+    farther = (rounded.to(moved.dtype) - x).abs() > (moved - x).abs()
+    return torch.where(farther, torch.nextafter(rounded, x), rounded)
+
+
+def bounds(x: Tensor, eps: float) -> tuple[Tensor, Tensor]:
+    """The lowest and the highest value of each pixel within eps of `x` and inside [0, 1]."""
+    return inwards((wide(x) - eps).clamp_(min=0), x), inwards((wide(x) + eps).clamp_(max=1), x)
+
+
+def within(moved: Tensor, x: Tensor, eps: float) -> Tensor:
+    """`moved` brought back into the max-norm budget around `x`, |moved - x| <= eps, and into [0, 1]."""
+    return moved.clamp(*bounds(x, eps))

@@ -47,6 +47,7 @@ LOSSES: tuple[tuple[Value, str], ...] = (
     (lambda s, y: own_score(s, y), "the score is differentiated instead of the loss; J is F.cross_entropy of model(x) and the given classes."),
     (lambda s, y: -all_columns(s, y), COLUMNS),
     (all_columns, COLUMNS),
+    (lambda s, y: -all_columns(s.log_softmax(1), y), COLUMNS),
     (lambda s, y: total_loss(s[:1], y[:1]), "only the first picture's loss is used; use the losses of all pictures."),
     (lambda s, y: total_loss(s, s.argmax(1)), PREDICTED),
 )  # fmt: skip
@@ -104,4 +105,38 @@ def of_a_step(step: int) -> tuple[tuple[Callable, str], ...]:
          "the gradient's value is used, scaled; take its sign."),
         (wrong(lambda g, x, eps: x.clone()), "the pictures come back as they were; move them by eps times the sign of the gradient."),
         *of_the_loss(moved),
+    )  # fmt: skip
+
+
+def of_a_small_step() -> tuple[tuple[Callable, str], ...]:
+    """The mistakes of f(model, x, now, y, eps, step), which gives now + step * sign(gradient), within eps of x and in [0, 1]."""
+
+    def back(moved: Tensor, x: Tensor, eps: float) -> Tensor:
+        return torch.minimum(torch.maximum(moved, x - eps), x + eps).clamp(0, 1)
+
+    def wrong(change: Callable[..., Tensor], value: Value = total_loss) -> Callable[..., Tensor]:
+        return lambda model, x, now, y, eps, step: change(gradient_of(value, model, now, y), x, now, eps, step)
+
+    def plain(g: Tensor, x: Tensor, now: Tensor, eps: float, step: float) -> Tensor:
+        return back(now + step * g.sign(), x, eps)
+
+    value = "the gradient's value is used; take its sign."
+    return (
+        (wrong(lambda g, x, now, eps, step: plain(g, x, now, eps, abs(step))), "a negative step must go down the loss; do not make it positive."),
+        (wrong(lambda g, *rest: plain(-g, *rest)), "the step goes the other way; add step times the sign of the gradient."),
+        (wrong(lambda g, x, now, eps, step: (now + step * g.sign()).clamp(0, 1)),
+         "pixels leave the budget around x; after the step clip to x - eps ... x + eps."),
+        (wrong(lambda g, x, now, eps, step: plain(g, now, now, eps, step)), "the budget is measured from `now`; it is measured from x, the clean picture."),
+        (wrong(lambda g, x, now, eps, step: (now + step * g.sign()).clamp(x - eps, x + eps)), "pixels leave [0, 1]; clip to the budget and to [0, 1]."),
+        (wrong(lambda g, x, now, eps, step: plain(g, x, x, eps, step)), "the step begins at x; it begins at `now`."),
+        (wrong(lambda g, x, now, eps, step: plain(g, x, now, eps, eps)), "the step is eps long; it is `step` long, and eps is the budget of all steps."),
+        (wrong(lambda g, x, now, eps, step: x + (now - x + step * g.sign()).clamp(-eps, eps).clamp(0, 1)), "the change is clipped to [0, 1]; clip the picture."),
+        (wrong(lambda g, x, now, eps, step: step * g.sign()), "this is the change alone; add it to `now`."),
+        (wrong(lambda g, x, now, eps, step: now.clone()), "`now` comes back as it was; move it by step times the sign of the gradient."),
+        (wrong(lambda g, x, now, eps, step: back(now + step * g, x, eps)), value),
+        (wrong(lambda g, x, now, eps, step: back(now + step * g / len(x), x, eps)), value),
+        (wrong(lambda g, x, now, eps, step: back(now + step * g / g.abs().flatten(1).amax(1)[:, None, None, None], x, eps)), value),
+        (lambda model, x, now, y, eps, step: plain(gradient_of(total_loss, model, x, y), x, now, eps, step),
+         "the gradient is the one at x; each step asks for the gradient at `now`, which is another one."),
+        *((wrong(plain, value), sentence) for value, sentence in LOSSES),
     )  # fmt: skip

@@ -131,10 +131,11 @@ class Labels:
         return detached(self.y)
 
     def __getitem__(self, chosen: Tensor) -> Labels:
-        """The labels of some of the pictures, which need no further check."""
+        """The labels of some of the pictures (their numbers, or a mask), which need no further check."""
         if not self.known:
             raise ValueError("the labels are not known yet: call them with the model's scores first.")
-        return Labels(self.y[chosen], len(chosen), self.low, self.high)
+        kept = self.y[chosen]
+        return Labels(kept, len(kept), self.low, self.high)
 
 
 def check_batch(x: Tensor, y: Tensor | None, model: nn.Module) -> Labels:

@@ -88,8 +88,11 @@ def watched(x: Tensor) -> Tensor:
     return detached(x).requires_grad_()
 
 
-def gradient(value: Tensor, x: Tensor) -> Tensor:
-    """d value.sum() / d x, for pictures `x` that the model's `value` was computed from."""
+def gradient(value: Tensor, x: Tensor, *, again: bool = False) -> Tensor:
+    """d value.sum() / d x, for pictures `x` that the model's `value` was computed from.
+
+    again: whether another gradient will be taken from the same scores.
+    """
     if not value.requires_grad:
         raise ValueError("the model's scores have no gradient for the pixels; does its forward use no_grad or detach?")
-    return torch.autograd.grad(value.sum(), x)[0]
+    return torch.autograd.grad(value.sum(), x, retain_graph=again)[0]

@@ -124,6 +124,8 @@ def curves(
         place.set_xscale("log")
         place.xaxis.set_major_formatter("{x:g}")  # not as powers of ten: their exponents are small
         place.xaxis.set_minor_formatter("")
+    elif all(isinstance(value, int) for value in x):
+        place.xaxis.get_major_locator().set_params(integer=True)  # no half steps
     place.ticklabel_format(axis="y", style="plain", useOffset=False)  # no "1e6" above the axis
     place.grid(axis="y", color=PALE, linewidth=0.7)
     place.tick_params(labelsize=WORDS)

@@ -13,4 +13,5 @@ CHAPTERS: dict[str, tuple[str, ...]] = {
     "ch05_optimization": ("surer_images",),
     "ch06_inversion": ("bring_back",),
     "ch09_fgsm": ("beat_fgsm",),
+    "ch10_iterative": ("ten_gradients",),
 }
