@@ -417,6 +417,8 @@ def test_setup_cell_fetches_nothing_elsewhere(tmp_path: Path, remote: Path) -> N
     "a, b, same",
     [
         ("accuracy 0.912", "accuracy 0.915", True),
+        ("0.68 of 0.80", "0.67 of 0.81", True),
+        ("0.68", "0.66", False),
         ("accuracy 0.912", "accuracy 0.93", False),
         ("123.4 ms", "124.1 ms", True),
         ("12 of 100", "13 of 100", False),
