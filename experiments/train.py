@@ -87,9 +87,9 @@ PLANS = {
 }
 # Szegedy's fully connected nets: sigmoid layers, no augmentation, squared weights as penalty.
 for world, source, pictures in (("digits", "drawn", 30_000), ("digits", "mnist", None)):
-    for name, penalty in (("fc10", 1e-4), ("fc100", 1e-5), ("fc200", 1e-5), ("ae400", 1e-6)):
-        tag = "digits" if source == "drawn" else "mnist"
-        PLANS[f"{name}-{tag}"] = Plan(
+    for name, penalty in (("fc10", 1e-4), ("fc10", 0.01), ("fc10", 1), ("fc100", 1e-5), ("fc200", 1e-5), ("ae400", 1e-6)):
+        tag, strong = "digits" if source == "drawn" else "mnist", f"-decay{penalty:g}" if penalty >= 0.01 else ""
+        PLANS[f"{name}-{tag}{strong}"] = Plan(
             world, source, 30, lr=0.003, pictures=pictures, optimizer="adam", weight_decay=penalty,
             note=f"weight decay {penalty:g}",
         )  # fmt: skip

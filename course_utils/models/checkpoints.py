@@ -33,6 +33,10 @@ NETWORKS: dict[str, Callable[[], nn.Module]] = {
     "lenet-mnist-fgsm": LeNet,
     "fc10-digits": DenseNet10,
     "fc10-mnist": DenseNet10,
+    "fc10-digits-decay0.01": DenseNet10,  # Szegedy's FC10(1e-2) and FC10(1); the plain name is FC10(1e-4)
+    "fc10-mnist-decay0.01": DenseNet10,
+    "fc10-digits-decay1": DenseNet10,
+    "fc10-mnist-decay1": DenseNet10,
     "fc100-digits": lambda: DenseNet10((100, 100)),
     "fc100-mnist": lambda: DenseNet10((100, 100)),
     "fc200-digits": lambda: DenseNet10((200, 200)),
