@@ -32,7 +32,7 @@ def edits(model, x, y, eps):
 
 
 def own_budget(model, x, y, eps):
-    return attacks.fgsm(model, x, y, eps=task.EPS)
+    return attacks.fgsm(model, x, y, eps=task.success.eps)
 
 
 def another_network(model, x, y, eps):

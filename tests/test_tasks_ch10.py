@@ -30,7 +30,7 @@ def another_network(model, x, y, eps):
 
 REFUSED = (
     (lambda m, x, y, e: x.add_(e).clamp_(0, 1), "in place"),
-    (lambda m, x, y, e: attacks.pgd(m, x, y, eps=task.EPS, steps=10), "with eps 0.1"),
+    (lambda m, x, y, e: attacks.pgd(m, x, y, eps=task.success.eps, steps=10), "with eps 0.1"),
     (lambda m, x, y, e: x + e, "pixels leave [0, 1]"),
     (lambda m, x, y, e: attacks.pgd(m, x, y, eps=e, steps=11), "11 gradients were taken"),
     (lambda m, x, y, e: attacks.pgd(m, x, y, eps=e, steps=6, restarts=2), "gradients were taken"),
@@ -82,4 +82,4 @@ def test_cheats_are_refused(cheat, words: str, said) -> None:
 
 def test_ten_gradients_of_each_picture_are_allowed() -> None:
     net, x, y = models.load("lenet-digits-fgsm"), torch.rand(3, 1, 28, 28), torch.arange(3)
-    assert task.attacked(task.pgd, net, x, y, 0.1).shape == x.shape
+    assert task.success.attacked(task.pgd, net, x, y, 0.1).shape == x.shape
