@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from course_utils import attacks, models, runtime, scores
-from course_utils.exercises import attempt, open_task
+from course_utils.exercises import open_task
 from course_utils.tasks import ch10_iterative as task
 
 
@@ -42,18 +42,6 @@ REFUSED = (
     (lambda m, x, y, e: x.clone().requires_grad_(), "carries the graph"),
     (lambda m, x, y: x, "must take the arguments (model, x, y, eps)"),
 )
-
-
-@pytest.fixture
-def said(capsys: pytest.CaptureFixture, tmp_path, monkeypatch: pytest.MonkeyPatch):
-    """What attempt prints, with few pictures; scores are kept in a folder of this test."""
-    monkeypatch.setattr(scores, "file", lambda: tmp_path / "work" / "scores.json")
-
-    def run(answer) -> str:
-        attempt("ten_gradients", answer)
-        return capsys.readouterr().out
-
-    return run
 
 
 def test_the_goal_is_above_pgd_and_below_smaller_steps(said) -> None:
