@@ -6,10 +6,11 @@ from .fgsm import fgsm, fgv
 from .iterative import basic_iterative, kurakin_steps, least_likely, pgd, steps_needed
 from .lbfgs import lbfgs
 from .noise import random_sign
+from .rubbish import Rubbish, gradient_rubbish
 
 bim = basic_iterative
 
 __all__ = [
-    "L2Ball", "MaxBall", "basic_iterative", "bim", "deepfool", "fgsm", "fgv", "kurakin_steps", "lbfgs", "least_likely", "pgd", "random_sign",
+    "L2Ball", "MaxBall", "Rubbish", "basic_iterative", "bim", "deepfool", "fgsm", "fgv", "gradient_rubbish", "kurakin_steps", "lbfgs", "least_likely", "pgd", "random_sign",
     "steps_needed",
 ]  # fmt: skip

@@ -65,8 +65,8 @@ def cost(model: nn.Module, x: Tensor, y: Tensor, weight: Tensor, targeted: bool)
     def of(places: Tensor, which: Tensor) -> tuple[Tensor, Tensor]:
         places = runtime.watched(places)
         scores = wide(model(places.view(-1, *x.shape[1:]).to(x.dtype, copy=True)))
-        value = weight[which] * (places - flat[which]).square().sum(1) + missed(scores, y[which], targeted)
-        return value.detach(), runtime.gradient(value, places)
+        loss, r, c = missed(scores, y[which], targeted), places.detach() - flat[which], weight[which]
+        return c * r.square().sum(1) + loss.detach(), 2 * c[:, None] * r + runtime.gradient(loss, places)
 
     return of
 
