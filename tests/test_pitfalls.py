@@ -32,6 +32,7 @@ BUDGET = {
 FREE = {
     "deepfool": attacks.deepfool,
     "deepfool linf": partial(attacks.deepfool, norm="linf"),
+    "lbfgs": partial(attacks.lbfgs, searches=4, steps=16),
 }
 EVERY = {**{name: partial(attack, eps=0.1) for name, attack in BUDGET.items()}, **FREE}
 every_attack = pytest.mark.parametrize("attack", EVERY.values(), ids=EVERY)
