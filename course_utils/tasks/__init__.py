@@ -12,6 +12,7 @@ CHAPTERS: dict[str, tuple[str, ...]] = {
     "ch04_saliency_occlusion": ("better_map",),
     "ch05_optimization": ("surer_images",),
     "ch06_inversion": ("bring_back",),
+    "ch07_adversarial_rubbish": ("shortest",),
     "ch09_fgsm": ("beat_fgsm",),
     "ch10_iterative": ("ten_gradients",),
 }
