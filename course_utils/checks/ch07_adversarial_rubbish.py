@@ -34,9 +34,6 @@ def wave_norm(kernel: Tensor, u: float, v: float) -> float:
     return torch.linalg.matrix_norm(transform(kernel, u, v), 2).item()
 
 
-# ---------------------------------------------------------------- distortion
-
-
 def changed() -> Iterator[Case]:
     """Pictures and changed ones; the changes have means of their own, one is 0, and colours differ."""
     for seed, shape in ((0, (5, 3, 4, 6)), (1, (4, 1, 7, 5))):
@@ -47,11 +44,7 @@ def changed() -> Iterator[Case]:
 
 
 def sized(of: Callable[[Tensor], Tensor]) -> Callable[..., Tensor]:
-    """A wrong answer: another size of the change, of(change [N, D])."""
     return lambda x, x_adv: of((x_adv - x).flatten(1))
-
-
-# ---------------------------------------------------------------- the next c
 
 
 def searches() -> Iterator[Case]:
@@ -62,28 +55,15 @@ def searches() -> Iterator[Case]:
 
 
 def chosen(none_failed: Callable, none_reached: Callable, both: Callable) -> Callable[..., Tensor]:
-    """A wrong answer with other rules for the three cases."""
     return lambda low, high: torch.where(high == math.inf, none_failed(low, high), torch.where(low == 0, none_reached(low, high), both(low, high)))
 
 
-def up(low: Tensor, high: Tensor) -> Tensor:
-    return 10 * low
-
-
-def down(low: Tensor, high: Tensor) -> Tensor:
-    return high / 10
-
-
-def middle(low: Tensor, high: Tensor) -> Tensor:
-    return (low * high).sqrt()
-
-
-# ---------------------------------------------------------------- the nearest boundary
+up, down, middle = (lambda low, high: 10 * low), (lambda low, high: high / 10), (lambda low, high: (low * high).sqrt())
 
 
 def planes() -> Iterator[Case]:
     """The nearest boundary is neither that of the smallest lead nor of the steepest, and biases matter."""
-    for seed in (0, 2):
+    for seed in (321, 69):
         weight = torch.randn(7, 24, generator=generator(seed)) * torch.tensor([1.0, 0.2, 1.5, 0.5, 2.0, 0.8, 0.3])[:, None]
         yield {"x": torch.rand(5, 2, 3, 4, generator=generator(seed + 1)), "weight": weight, "bias": 2 * torch.randn(7, generator=generator(seed + 5))}
 
@@ -99,9 +79,6 @@ def to_plane(x: Tensor, weight: Tensor, bias: Tensor, far: Callable, power: int 
     return (-(lead / size**power)[rows, k, None] * w[rows, k]).view_as(x)
 
 
-# ---------------------------------------------------------------- a wave
-
-
 def waves() -> Iterator[Case]:
     for seed, u, v in ((0, 0.7, 1.9), (1, 2.1, -0.4), (2, 0.0, 0.9), (3, 1.3, 0.0)):
         yield {"kernel": torch.randn(4, 3, 5, 3, generator=generator(seed)), "u": u, "v": v}
@@ -115,7 +92,6 @@ def transform(kernel: Tensor, u: float, v: float) -> Tensor:
 
 
 def heard(of: Callable[[Tensor], Tensor]) -> Callable[..., float]:
-    """A wrong answer: another number of the same matrix."""
     return lambda kernel, u, v: of(transform(kernel, u, v)).item()
 
 
@@ -130,8 +106,7 @@ EXERCISES = (
         (sized(lambda d: d.square().mean(1)), "the root is missing."),
         (sized(lambda d: d.abs().mean(1)), "absolute values are averaged; the formula has squares, and a root of their mean."),
         (sized(lambda d: d.abs().amax(1)), "this is the largest change of a pixel; the formula averages squares over all pixels."),
-        (sized(lambda d: d.std(1)), "the mean change is taken off before squaring (std does that, and divides by n - 1); the formula does not."),
-        (sized(lambda d: d.std(1, correction=0)), "the mean change is taken off before squaring (std does that); the formula does not."),
+        (sized(lambda d: d.std(1)), "the mean change is taken off before squaring (std does that, and divides by n - 1); the formula does neither."),
         (sized(lambda d: d.norm(dim=1) / len(d) ** 0.5), "the squares are divided by the number of pictures; n is the number of values in one picture."),
         (sized(lambda d: d.square().mean().sqrt().expand(len(d))), "the whole batch is averaged; each picture has a distortion of its own."),
         (lambda x, x_adv: (x_adv - x).flatten(1).norm(dim=1) / x.flatten(1).norm(dim=1), "the size is taken relative to the picture's; the formula divides by sqrt(n)."),
@@ -144,15 +119,10 @@ EXERCISES = (
     ), mistakes=(
         (chosen(up, down, lambda low, high: (low + high) / 2), "between the two the arithmetic mean is taken; the geometric one, the root of low * high, halves the factor between them."),
         (chosen(up, down, lambda low, high: low * high), "the root of low * high is missing."),
-        (chosen(down, up, middle), "up and down are exchanged: as long as nothing has failed c must grow."),
+        (middle, "the geometric mean alone is 0 or infinite as long as one side is not known; treat these two cases."),
         (chosen(lambda low, high: high, down, middle), "as long as nothing has failed high is infinite; take ten times low."),
-        (chosen(up, lambda low, high: low, middle), "as long as nothing has succeeded low is 0, and so would be c; take a tenth of high."),
         (chosen(up, up, middle), "as long as nothing has succeeded low is 0, and so would be c; take a tenth of high."),
         (chosen(lambda low, high: 2 * low, lambda low, high: high / 2, middle), "the factor is 10 in both directions, not 2."),
-        (chosen(up, lambda low, high: high / 2, middle), "as long as nothing has succeeded: a tenth of high, not half of it."),
-        (chosen(lambda low, high: 2 * low, down, middle), "as long as nothing has failed: ten times low, not twice."),
-        (chosen(lambda low, high: low + 10, down, middle), "ten is added; multiply by it."),
-        (lambda low, high: middle(low, high), "the geometric mean alone is 0 or infinite as long as one side is not known; treat these two cases."),
         (lambda low, high: down(low, high) if bool((low == 0).any()) else up(low, high) if bool((high == math.inf).any()) else middle(low, high),
          "one case is chosen for the whole batch; each picture has its own: torch.where."),
     )),
@@ -181,17 +151,14 @@ EXERCISES = (
         "A = (kernel * torch.exp(-1j * turn)).sum((2, 3)); torch.linalg.matrix_norm(A, 2).item() is its largest singular value.",
     ), mistakes=(
         (heard(lambda a: torch.linalg.matrix_norm(a)), "this is the Frobenius norm, the root of all squares; take the largest singular value: torch.linalg.matrix_norm(A, 2)."),
-        (heard(lambda a: torch.linalg.matrix_norm(a, "nuc")), "the singular values are added up; take the largest."),
         (heard(lambda a: torch.linalg.svdvals(a)[-1]), "this is the smallest singular value; take the largest."),
         (heard(lambda a: torch.linalg.matrix_norm(a, 2) ** 2), "this is the square of the largest singular value (an eigenvalue of A^H A); take the root."),
         (heard(lambda a: a.abs().max()), "this is the largest entry of A; take the largest singular value."),
         (heard(lambda a: torch.linalg.matrix_norm(a.real, 2)), "only the real part of A is used (cosines); the wave has a sine part, too: complex numbers."),
-        (heard(lambda a: torch.linalg.matrix_norm(a.imag, 2)), "only the imaginary part of A is used (sines); the wave has a cosine part, too: complex numbers."),
         (heard(lambda a: torch.linalg.matrix_norm(a.abs(), 2)), "absolute values are taken before the singular value; A stays complex."),
         (lambda kernel, u, v: wave_norm(kernel, v, u), "u and v are exchanged: u belongs to the rows (axis 2), v to the columns (axis 3)."),
         (lambda kernel, u, v: wave_norm(kernel, 0.0, 0.0), "this is the answer to a constant picture (u = v = 0); multiply by exp(-1j * (u * i + v * j)) before the sum."),
         (lambda kernel, u, v: wave_norm(kernel, u, -v), "one of the two angles has the other sign; both are added: u * i + v * j."),
         (lambda kernel, u, v: torch.linalg.matrix_norm(transform(kernel, u, v) / math.prod(kernel.shape[2:]), 2).item(), "the kernel's values are averaged; add them up."),
-        (lambda kernel, u, v: wave_norm(kernel, 2 * math.pi * u, 2 * math.pi * v), "u and v are angles per pixel already; do not multiply by 2 pi."),
     )),
 )  # fmt: skip

@@ -56,9 +56,9 @@ def edits_low(low, high):
 
 
 def one_for_all(low, high):
-    if (high == INF).any():
-        return 10 * low
-    return high / 10 if (low == 0).any() else (low * high).sqrt()
+    if (low == 0).any():
+        return high / 10
+    return 10 * low if (high == INF).any() else (low * high).sqrt()
 
 
 def remembers_c(low, high):
@@ -137,7 +137,7 @@ WRONG = {
         ("another quantity", lambda x, a: flat(x, a).abs().mean(1), "absolute values are averaged"),
         ("another quantity", lambda x, a: flat(x, a).abs().amax(1), "largest change"),
         ("another quantity", lambda x, a: flat(x, a).std(1), "mean change is taken off"),
-        ("another quantity", lambda x, a: flat(x, a).std(1, correction=0), "mean change is taken off"),
+        ("another quantity", lambda x, a: flat(x, a).std(1, correction=0), "off by"),
         ("another quantity", lambda x, a: flat(x, a).norm(dim=1) / flat(x, a).shape[1], "divide it by sqrt(n)"),
         ("another quantity", lambda x, a: flat(x, a).norm(dim=1) / x.flatten(1).norm(dim=1), "relative to the picture"),
         ("no absolute value", lambda x, a: flat(x, a).mean(1), "off by"),
@@ -163,11 +163,11 @@ WRONG = {
         ("another quantity", cases(ten, tenth, lambda a, b: (a + b) / 2), "arithmetic mean"),
         ("another quantity", cases(ten, tenth, lambda a, b: a * b), "root of low * high is missing"),
         ("another quantity", cases(lambda a, b: 2 * a, lambda a, b: b / 2, root), "factor is 10"),
-        ("another quantity", cases(lambda a, b: a + 10, tenth, root), "multiply"),
-        ("another quantity", cases(lambda a, b: 2 * a, tenth, root), "not twice"),
-        ("another quantity", cases(ten, lambda a, b: b / 2, root), "not half"),
+        ("another quantity", cases(lambda a, b: a + 10, tenth, root), "off by"),
+        ("another quantity", cases(lambda a, b: 2 * a, tenth, root), "off by"),
+        ("another quantity", cases(ten, lambda a, b: b / 2, root), "off by"),
         ("another quantity", cases(ten, lambda a, b: 0.1 * a, root), "a tenth of high"),
-        ("wrong sign", cases(tenth, ten, root), "exchanged"),
+        ("wrong sign", cases(tenth, ten, root), "treat these two cases"),
         ("no clip", root, "treat these two cases"),
         ("no clip", lambda a, b: torch.where(b == INF, 10 * a, root(a, b)), "a tenth of high"),
         ("no clip", lambda a, b: torch.where(a == 0, b / 10, root(a, b)), "high is infinite"),
@@ -216,14 +216,14 @@ WRONG = {
     ),
     "wave_norm": (
         ("another quantity", answered(torch.linalg.matrix_norm), "Frobenius"),
-        ("another quantity", answered(lambda a: torch.linalg.matrix_norm(a, "nuc")), "added up"),
+        ("another quantity", answered(lambda a: torch.linalg.matrix_norm(a, "nuc")), "off by"),
         ("another quantity", answered(lambda a: torch.linalg.matrix_norm(a, 2) ** 2), "the square of"),
         ("another quantity", answered(lambda a: a.abs().max()), "largest entry"),
         ("another quantity", answered(lambda a: torch.linalg.svdvals(a)[-1]), "smallest"),
         ("another quantity", answered(lambda a: torch.linalg.matrix_norm(a.real, 2)), "only the real part"),
-        ("another quantity", answered(lambda a: torch.linalg.matrix_norm(a.imag, 2)), "only the imaginary part"),
+        ("another quantity", answered(lambda a: torch.linalg.matrix_norm(a.imag, 2)), "off by"),
         ("another quantity", answered(lambda a: torch.linalg.matrix_norm(a / 15, 2)), "add them up"),
-        ("another quantity", lambda k, u, v: wave_norm(k, 2 * math.pi * u, 2 * math.pi * v), "do not multiply by 2 pi"),
+        ("another quantity", lambda k, u, v: wave_norm(k, 2 * math.pi * u, 2 * math.pi * v), "off by"),
         ("no absolute value", answered(lambda a: torch.linalg.matrix_norm(a.abs(), 2)), "A stays complex"),
         ("wrong sign", lambda k, u, v: wave_norm(k, u, -v), "the other sign"),
         ("wrong axis", lambda k, u, v: wave_norm(k, v, u), "exchanged"),
