@@ -66,7 +66,7 @@ def one_network(key: str, net: nn.Module, x: Tensor, y: Tensor, goal: Tensor) ->
         **{f"noise_{s}_clipped": error(net, (x + s * noise).clamp(0, 1), y) for s in (0.1, 0.3)},
         **{f"noise_{s}_own": 100 * measure.success_rate(net, (x + s * noise).clamp(0, 1), y, x=x) for s in (0.1, 0.3)},
         "product": product, "safe_l2": safe.mean().item(), "nearest_l2": size.mean().item(), "stretch": (moved / size).mean().item(),
-        "broken_promises": 100 * (size < safe).float().mean().item(),
+        "broken_promises": 100 * ((size < safe) & (before != after)).float().mean().item(),
     }  # fmt: skip
     numbers |= {f"bound_{k}": bound.norm for k, bound in enumerate(bound for bound in bounds if bound.kind in ("Linear", "Conv2d"))}
     return found, {f"{key}_{name}": value for name, value in numbers.items()}
