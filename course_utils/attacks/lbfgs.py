@@ -18,30 +18,37 @@ LOOK = 8  # done problems are dropped at every eighth evaluation: looking for th
 
 
 def lbfgs(
-    model: nn.Module, x: Tensor, y: Tensor | None = None, *, targeted: bool = False, c: float = 1.0, searches: int = 9, steps: int = 50,
-    memory: int = 8,
+    model: nn.Module, x: Tensor, y: Tensor | None = None, *, targeted: bool = False,
+    c: float = 1.0, searches: int = 9, steps: int = 50, memory: int = 8,
 ) -> Tensor:  # fmt: skip
-    """Box-constrained L-BFGS (Szegedy 2013): a small change r that makes x + r another class than y, or with `targeted=True` class y.
+    """Box-constrained L-BFGS (Szegedy 2013): a small change r that makes x + r another class than y,
+    or with `targeted=True` class y.
 
-    For each picture it minimises c |r|_2^2 + loss(x + r), x + r in [0, 1], at the largest c for which the class is reached: the larger
-    c, the more a small change counts. That c is found by bisection, with one minimisation for each of its `searches` values.
-    The loss is the cross-entropy of the target; without one -log(1 - p_y), the cross-entropy of "anything but y". The paper's
-    penalty is c |r|, which has no gradient at r = 0; its square leads along the same best trades between size and loss, at other c.
+    For each picture it minimises c |r|_2^2 + loss(x + r), with x + r in [0, 1], at the largest c for
+    which the class is reached: the larger c, the more a small change counts. That c is found by
+    bisection, with one minimisation for each of its `searches` values. The loss is the cross-entropy
+    of the target; without one it is -log(1 - p_y), the cross-entropy of "anything but y". The paper's
+    penalty is c |r|, which has no gradient at r = 0; its square leads along the same best trades
+    between size and loss, at other c.
 
-    x: pictures `[N, C, H, W]` in [0, 1]. y: classes `[N]`, or None for the model's own prediction. What is of the wanted class already (without
-    a target: no longer of class y) comes back as it is, r = 0; so does what no c takes there. c: the first one to try. steps: at most so
-    many evaluations of the model for each c. memory: how many steps L-BFGS remembers.
+    x: pictures `[N, C, H, W]` in [0, 1]. y: classes `[N]`, or None for the model's own prediction.
+    What is of the wanted class already (without a target: no longer of class y) comes back as it is,
+    r = 0; so does what no c takes there. c: the first one to try. steps: at most so many evaluations
+    of the model for each c. memory: how many steps L-BFGS remembers.
     """
-    check_positive(c, "c", zero=False), check_count(searches, "searches"), check_count(steps, "steps"), check_count(memory, "memory")
+    check_positive(c, "c", zero=False), check_count(searches, "searches")
+    check_count(steps, "steps"), check_count(memory, "memory")
     with attacking(model, x, y, targeted=targeted) as (x, y):
         scores = runtime.logits(model, x)
         y, found = y(scores), x.clone()
         left = ((scores.argmax(1) == y) != targeted).nonzero().flatten()  # the others need no change
         clean, y = x[left], y[left]
         best, weight = clean, torch.full_like(left, c, dtype=wide(x).dtype)
-        low, high = torch.zeros_like(weight), torch.full_like(weight, math.inf)  # the largest c that succeeded, the smallest that failed
+        low = torch.zeros_like(weight)  # the largest c that has succeeded
+        high = torch.full_like(weight, math.inf)  # the smallest that has failed
         for _ in range(searches if len(left) else 0):
-            ended = minimise(cost(model, clean, y, weight, targeted), wide(best).flatten(1), steps, memory).to(x).view_as(best)
+            problem = cost(model, clean, y, weight, targeted)
+            ended = minimise(problem, wide(best).flatten(1), steps, memory).to(x).view_as(best)
             reached = (runtime.predict(model, ended) == y) == targeted
             best = torch.where(each(reached), ended, best)
             low, high = torch.where(reached, weight, low), torch.where(reached, high, weight)
@@ -82,11 +89,12 @@ def missed(scores: Tensor, y: Tensor, targeted: bool) -> Tensor:
 
 
 def minimise(problem: Problem, start: Tensor, steps: int, memory: int) -> Tensor:
-    """Places in [0, 1] at which `problem` is small, for many separate problems: from `start` `[N, D]`, as many ends.
+    """Places in [0, 1] at which `problem` is small, for many separate problems: from `start` `[N, D]`.
 
-    L-BFGS-B's simple cousin (Bertsekas 1982): values that stand at 0 or 1 and are pulled outwards are held, L-BFGS gives the direction
-    of the others, and the step is clipped to [0, 1]. Each evaluation of the batch serves every problem: one takes a step there if its
-    value falls far enough (Armijo's rule), another finds its step too long and tries a quarter of it. None waits for the slowest.
+    L-BFGS-B's simple cousin (Bertsekas 1982): values that stand at 0 or 1 and are pulled outwards are
+    held, L-BFGS gives the direction of the others, and the step is clipped to [0, 1]. Each evaluation
+    of the batch serves every problem: one takes a step there if its value falls far enough (Armijo's
+    rule), another finds its step too long and tries a quarter of it. None waits for the slowest.
     """
     end, z, left = start.clone(), start, torch.arange(len(start), device=start.device)
     past, length = Memory(start, memory), torch.ones_like(start[:, 0])
@@ -97,7 +105,7 @@ def minimise(problem: Problem, start: Tensor, steps: int, memory: int) -> Tensor
         there, steep = problem(trial, left)
         better = there <= value + 1e-4 * ((trial - z) * slope).sum(1)
         past.add(trial - z, steep - slope, better)
-        z, slope = torch.where(better[:, None], trial, z), torch.where(better[:, None], steep, slope)
+        z, slope = (torch.where(better[:, None], a, b) for a, b in ((trial, z), (steep, slope)))
         value, length = torch.where(better, there, value), torch.where(better, 1.0, length / 4)
         if k % LOOK == 0 or k == steps:
             end[left] = z
@@ -127,10 +135,11 @@ class Memory:
         self.rows = self.rows[stay]
 
     def direction(self, slope: Tensor, free: Tensor) -> Tensor:
-        """-H slope `[N, D]` among the free values, H being L-BFGS's inverse curvature (Nocedal 1980, the two-loop recursion).
+        """-H slope `[N, D]` among the free values, H being L-BFGS's inverse curvature (Nocedal 1980).
 
-        All vectors in it are sums of the s, the y and the slope. So the recursion works on their few coefficients, and on the products of
-        all with all, which are one multiplication of matrices for the whole batch (Chen, Wang and Zhou 2014).
+        All vectors in Nocedal's two loops are sums of the s, the y and the slope. So the loops work on
+        their few coefficients, and on the products of all with all, which are one multiplication of
+        matrices for the whole batch (Chen, Wang and Zhou 2014).
         """
         m, newest = self.size, [k % self.size for k in range(self.steps - 1, max(self.steps - self.size, 0) - 1, -1)]
         self.rows[:, -1] = slope

@@ -24,29 +24,31 @@ class Rubbish(NamedTuple):
 
 
 def gradient_rubbish(
-    model: nn.Module, y: Tensor, shape: Sequence[int], *, sure: float = 0.99, step: float = 0.3, steps: int = 200, spread: float = 0.2,
-    decay: float = 0.0, generator: torch.Generator | None = None,
+    model: nn.Module, y: Tensor, shape: Sequence[int], *, sure: float = 0.99, step: float = 0.3,
+    steps: int = 200, spread: float = 0.2, decay: float = 0.0, generator: torch.Generator | None = None,
 ) -> Rubbish:  # fmt: skip
-    """Pictures of nothing that the model takes for the classes `y` (Szegedy 2013; Nguyen 2014), by gradient ascent from noise.
+    """Pictures of nothing that the model takes for the classes `y`, by gradient ascent from noise
+    (Nguyen 2014).
 
-    x <- clip(0.5 + (1 - decay) (x - 0.5) + step * g / |g|_2) with g = d log p_y / dx, until p_y >= sure or `steps` steps are done. It begins at
-    0.5 plus Gaussian noise of deviation `spread`, clipped to [0, 1]. A picture that is done is dropped from the work.
+    x <- clip(0.5 + (1 - decay) (x - 0.5) + step * g / |g|_2) with g = d log p_y / dx, until p_y >= sure
+    or `steps` steps are done. It begins at 0.5 plus Gaussian noise of deviation `spread`, clipped to
+    [0, 1]. A picture that is done is dropped from the work.
 
     y: classes `[N]`, one for each picture. shape: of one picture, `(C, H, W)`. step: how long a step is (L2).
     """
-    check_positive(sure, "sure"), check_positive(step, "step"), check_positive(spread, "spread"), check_positive(decay, "decay")
-    check_count(steps, "steps", least=0)
+    check_positive(sure, "sure"), check_positive(step, "step"), check_count(steps, "steps", least=0)
+    check_positive(spread, "spread"), check_positive(decay, "decay")
     noise = torch.randn(len(y), *shape, generator=generator or runtime.generator())
     weight = runtime.model_tensor(model)
     noise = (0.5 + spread * noise).clamp(0, 1).to(noise if weight is None else weight)
     with attacking(model, noise, y) as (x, y):
-        images, confidence, taken = x.clone(), wide(x).new_zeros(len(x)), torch.zeros(len(x), dtype=torch.long, device=x.device)
+        images, confidence, taken = x.clone(), wide(x).new_zeros(len(x)), torch.zeros_like(y.y)
         left, x = torch.arange(len(x), device=x.device), wide(x)
         for k in range(steps + 1):
             x = runtime.watched(x)
             scores = wide(model(x.to(images.dtype, copy=True)))
             loss = F.cross_entropy(scores, y(scores), reduction="none")
-            images[left], confidence[left], taken[left] = x.detach().to(images.dtype), (-loss.detach()).exp(), k
+            images[left], confidence[left], taken[left] = x.detach().to(images), (-loss.detach()).exp(), k
             stay = confidence[left] < sure
             if k == steps or not stay.any():
                 break
