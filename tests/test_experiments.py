@@ -7,7 +7,7 @@ from torch import nn
 
 from course_utils import attacks, runtime
 from course_utils.data import scenes
-from experiments import common, train
+from experiments import common, szegedy_table, train
 
 
 def test_near_views_hold_the_whole_sign() -> None:
@@ -55,3 +55,22 @@ def test_ten_steps_stay_in_the_budget_and_beat_one() -> None:
     assert (ten - x).abs().max() <= 0.05 + 1e-6 and ten.min() >= 0 and ten.max() <= 1
     loss = [nn.functional.cross_entropy(net(picture), y).item() for picture in (x, one, ten)]
     assert loss[0] < loss[1] <= loss[2]
+
+
+def test_noise_of_a_length_has_it_after_clipping() -> None:
+    x = (1.4 * torch.rand(5, 1, 6, 6, generator=runtime.generator(0)) - 0.2).clamp(0, 1)
+    length = torch.tensor([0.0, 0.1, 0.5, 1.0, 2.0])
+    moved = szegedy_table.of_length(torch.randn(x.shape, generator=runtime.generator(1)), x, length)
+    assert moved.min() >= 0 and moved.max() <= 1
+    assert torch.allclose((moved - x).flatten(1).norm(dim=1), length, atol=1e-4)
+
+
+def test_targets_are_other_classes_and_all_alike() -> None:
+    y = torch.arange(9000) % 10
+    step = (szegedy_table.other_class(y) - y) % 10
+    assert set(step.tolist()) == set(range(1, 10)) and step.bincount().amax() < 1150
+
+
+def test_the_nearest_of_many() -> None:
+    a, b = torch.rand(300, 4, generator=runtime.generator(0)), torch.rand(40, 4, generator=runtime.generator(1))
+    assert torch.allclose(szegedy_table.nearest(a, b), torch.stack([(b - row).norm(dim=1).min() for row in a]), atol=1e-5)
