@@ -33,8 +33,8 @@ def lbfgs(
 
     x: pictures `[N, C, H, W]` in [0, 1]. y: classes `[N]`, or None for the model's own prediction.
     What is of the wanted class already (without a target: no longer of class y) comes back as it is,
-    r = 0; so does what no c takes there. c: the first one to try. steps: at most so many evaluations
-    of the model for each c. memory: how many steps L-BFGS remembers.
+    r = 0; so does what no c takes there. c: the first one to try. steps: at most so many steps for
+    each c, every one an evaluation of the model, after a first one at the start. memory: how many steps L-BFGS remembers.
     """
     check_positive(c, "c", zero=False), check_count(searches, "searches")
     check_count(steps, "steps"), check_count(memory, "memory")

@@ -12,7 +12,9 @@ from torch import Tensor, nn
 from .. import runtime
 from ..runtime import check_count, check_positive
 from .balls import L2Ball
-from .common import attacking, wide
+from .common import attacking, each, wide
+
+LOOK = 8  # pictures that are done are dropped at every eighth step: looking for them waits for the device
 
 
 class Rubbish(NamedTuple):
@@ -32,7 +34,7 @@ def gradient_rubbish(
 
     x <- clip(0.5 + (1 - decay) (x - 0.5) + step * g / |g|_2) with g = d log p_y / dx, until p_y >= sure
     or `steps` steps are done. It begins at 0.5 plus Gaussian noise of deviation `spread`, clipped to
-    [0, 1]. A picture that is done is dropped from the work.
+    [0, 1]. A picture that is done stays, and is dropped from the work at the next eighth step.
 
     y: classes `[N]`, one for each picture. shape: of one picture, `(C, H, W)`. step: how long a step is (L2).
     """
@@ -48,11 +50,15 @@ def gradient_rubbish(
             x = runtime.watched(x)
             scores = wide(model(x.to(images.dtype, copy=True)))
             loss = F.cross_entropy(scores, y(scores), reduction="none")
-            images[left], confidence[left], taken[left] = x.detach().to(images), (-loss.detach()).exp(), k
+            images[left], confidence[left] = x.detach().to(images), (-loss.detach()).exp()
             stay = confidence[left] < sure
-            if k == steps or not stay.any():
+            if k == steps:
                 break
-            slope = runtime.gradient(-loss, x)[stay]
-            left, y, x = left[stay], y[stay], x.detach()[stay]
-            x = (0.5 + (1 - decay) * (x - 0.5) + step * L2Ball(x, 1.0).direction(slope)).clamp(0, 1)
+            slope, x = runtime.gradient(-loss, x), x.detach()
+            moved = (0.5 + (1 - decay) * (x - 0.5) + step * L2Ball(x, 1.0).direction(slope)).clamp(0, 1)
+            x, taken[left] = torch.where(each(stay), moved, x), taken[left] + stay
+            if k % LOOK == 0:
+                left, y, x = left[stay], y[stay], x[stay]
+                if not len(left):
+                    break
         return Rubbish(images, confidence, taken)

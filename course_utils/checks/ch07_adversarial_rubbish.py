@@ -38,8 +38,7 @@ def changed() -> Iterator[Case]:
     """Pictures and changed ones; the changes have means of their own, one is 0, and colours differ."""
     for seed, shape in ((0, (5, 3, 4, 6)), (1, (4, 1, 7, 5))):
         x = torch.rand(shape, generator=generator(seed))
-        size = torch.linspace(0, 0.3, len(x))[:, None, None, None]
-        change = size * (0.4 + torch.randn(shape, generator=generator(seed + 10))) * torch.tensor([1.0, 0.3, 0.6])[: shape[1], None, None]
+        change = torch.linspace(0, 0.3, len(x))[:, None, None, None] * (0.4 + torch.randn(shape, generator=generator(seed + 10))) * torch.tensor([1.0, 0.3, 0.6])[: shape[1], None, None]
         yield {"x": x, "x_adv": (x + change).clamp(0, 1)}
 
 
@@ -51,7 +50,7 @@ def searches() -> Iterator[Case]:
     inf = math.inf
     yield {"low": torch.tensor([1.0, 0.0, 0.3, 2.0, 0.0, 0.01]), "high": torch.tensor([inf, 1.0, 5.0, 9.0, 0.02, 100.0])}
     yield {"low": torch.tensor([0.25, 40.0, 0.7]), "high": torch.tensor([inf, inf, 0.9])}
-    yield {"low": torch.tensor([0.0, 0.0, 3.0, 0.5]), "high": torch.tensor([7.0, 0.4, 12.0, 0.6])}
+    yield {"low": torch.tensor([0.0, 0.0, 3.0, 0.5, 1e-4, 3e9]), "high": torch.tensor([7.0, 0.4, 12.0, 0.6, 3.0, 7e9])}
 
 
 def chosen(none_failed: Callable, none_reached: Callable, both: Callable) -> Callable[..., Tensor]:
@@ -59,6 +58,7 @@ def chosen(none_failed: Callable, none_reached: Callable, both: Callable) -> Cal
 
 
 up, down, middle = (lambda low, high: 10 * low), (lambda low, high: high / 10), (lambda low, high: (low * high).sqrt())
+CASES = (up, lambda low, high: bool((high == math.inf).any())), (down, lambda low, high: bool((low == 0).any()))
 
 
 def planes() -> Iterator[Case]:
@@ -74,8 +74,7 @@ def to_plane(x: Tensor, weight: Tensor, bias: Tensor, far: Callable, power: int 
     own = scores.argmax(1)
     w = (apart or (lambda a, b: a - b))(weight[own][:, None], weight[None])  # [N, K, D]
     lead, size = scores.gather(1, own[:, None]) - scores, w.norm(dim=2)
-    distance = far(lead, size).scatter(1, own[:, None], math.inf)
-    rows, k = torch.arange(len(x), device=x.device), distance.argmin(1)
+    rows, k = torch.arange(len(x), device=x.device), far(lead, size).scatter(1, own[:, None], math.inf).argmin(1)
     return (-(lead / size**power)[rows, k, None] * w[rows, k]).view_as(x)
 
 
@@ -96,7 +95,7 @@ def heard(of: Callable[[Tensor], Tensor]) -> Callable[..., float]:
 
 
 EXERCISES = (
-    Exercise("distortion", distortion, changed, difficulty=1, minutes=5, battery=PICTURES, what="the distortions", hints=(
+    Exercise("distortion", distortion, changed, difficulty=1, minutes=5, battery=PICTURES, what="the distortion", hints=(
         "Work outwards from the formula: the change, its square, the mean over one picture, the root.",
         "One picture's values are those of all axes but the first: .flatten(1) makes one axis of them.",
         "(x_adv - x).flatten(1).square().mean(1).sqrt()",
@@ -111,6 +110,8 @@ EXERCISES = (
         (sized(lambda d: d.square().mean().sqrt().expand(len(d))), "the whole batch is averaged; each picture has a distortion of its own."),
         (lambda x, x_adv: (x_adv - x).flatten(1).norm(dim=1) / x.flatten(1).norm(dim=1), "the size is taken relative to the picture's; the formula divides by sqrt(n)."),
         (lambda x, x_adv: (x_adv - x).flatten(1).norm(dim=1) / math.prod(x.shape[2:]) ** 0.5, "n counts the values of all colours: C * H * W."),
+        (sized(lambda d: d.norm(dim=1) / d.numel() ** 0.5), "the squares are divided by the number of values in the whole batch; n counts those of one picture."),
+        (sized(lambda d: d.norm(dim=1) / 28), "n is taken to be 784, as for one size of pictures; count the values: x[0].numel()."),
     )),
     Exercise("next_c", next_c, searches, difficulty=2, minutes=8, battery=PICTURES, what="the next c", hints=(
         "Three cases: no failure yet, no success yet, both. Which of low and high tells them apart?",
@@ -121,10 +122,11 @@ EXERCISES = (
         (chosen(up, down, lambda low, high: low * high), "the root of low * high is missing."),
         (middle, "the geometric mean alone is 0 or infinite as long as one side is not known; treat these two cases."),
         (chosen(lambda low, high: high, down, middle), "as long as nothing has failed high is infinite; take ten times low."),
+        (chosen(lambda low, high: low / 10, lambda low, high: 10 * high, middle), "c goes the wrong way: as long as none has failed it grows, ten times low; as long as none has succeeded it falls, a tenth of high."),
         (chosen(up, up, middle), "as long as nothing has succeeded low is 0, and so would be c; take a tenth of high."),
         (chosen(lambda low, high: 2 * low, lambda low, high: high / 2, middle), "the factor is 10 in both directions, not 2."),
-        (lambda low, high: down(low, high) if bool((low == 0).any()) else up(low, high) if bool((high == math.inf).any()) else middle(low, high),
-         "one case is chosen for the whole batch; each picture has its own: torch.where."),
+        *((lambda low, high, order=order: next((f for f, found in order if found(low, high)), middle)(low, high),
+           "one case is chosen for the whole batch; each picture has its own: torch.where.") for order in (CASES, CASES[::-1])),
     )),
     Exercise("nearest_plane", nearest_plane, planes, difficulty=2, minutes=15, battery=PICTURES, what="the batch of changes", hints=(
         "The score of class k catches up with the own one on a plane. How far is it, when the lead shrinks by |w_own - w_k| for each unit of length?",
@@ -134,15 +136,13 @@ EXERCISES = (
         (lambda x, w, b: -nearest_plane(x, w, b), "the change goes the other way; it must take the lead away."),
         (lambda x, w, b: x + nearest_plane(x, w, b), "this is the changed picture; return the change alone."),
         (lambda x, w, b: to_plane(x, w, b, lambda lead, size: lead), "the class with the smallest lead is taken; it may be far. Take the smallest distance, lead over |w_own - w_k|."),
-        (lambda x, w, b: to_plane(x, w, b, lambda lead, size: -size), "the class with the largest |w_own - w_k| is taken; take the smallest distance, lead over |w_own - w_k|."),
         (lambda x, w, b: to_plane(x, w, b, lambda lead, size: -lead / size), "the farthest boundary is taken; take the nearest."),
         (lambda x, w, b: to_plane(x, w, b, lambda lead, size: lead / size**2), "the smallest lead / |w|^2 is taken; the distance is lead / |w|."),
         (lambda x, w, b: to_plane(x, w, b, lambda lead, size: lead / size, 1), "the change is not as long as the distance: divide by |w| once for the distance, and once to make w a direction of length 1."),
         (lambda x, w, b: to_plane(x, w, torch.zeros_like(b), lambda lead, size: lead / size), "the bias is left out; it belongs to the score."),
-        (lambda x, w, b: to_plane(x, w, b, lambda lead, size: lead / size, 2, lambda own, other: -other.expand(len(own), -1, -1)),
-         "w is the weight of the other class alone; on the boundary two scores are equal, so w is the difference of the two weights."),
-        (lambda x, w, b: to_plane(x, w, b, lambda lead, size: lead / size, 2, lambda own, other: own.expand(-1, other.shape[1], -1)),
-         "w is the weight of the own class alone; on the boundary two scores are equal, so w is the difference of the two weights."),
+        (lambda x, w, b: to_plane(x, w, b, lambda lead, size: lead / size, 2, lambda own, other: -other.expand(len(own), -1, -1)), "w is the weight of the other class alone; on the boundary two scores are equal, so w is the difference of the two weights."),
+        (lambda x, w, b: to_plane(x, w, b, lambda lead, size: lead / size, 2, lambda own, other: own.expand(-1, other.shape[1], -1)), "w is the weight of the own class alone; on the boundary two scores are equal, so w is the difference of the two weights."),
+        (lambda x, w, b: to_plane(x, w, b, lambda lead, size: lead / size, 0), "the lead times w is far too long: divide by |w| once for the distance, and once to make w a direction of length 1."),
         (lambda x, w, b: 1.02 * nearest_plane(x, w, b), "the change goes beyond the boundary; it ends on it."),
     )),
     Exercise("wave_norm", wave_norm, waves, difficulty=2, minutes=12, battery=TENSORS, what="the norm", tol=1e-4, hints=(

@@ -61,6 +61,12 @@ def one_for_all(low, high):
     return 10 * low if (high == INF).any() else (low * high).sqrt()
 
 
+def one_for_all_too(low, high):
+    if (high == INF).any():
+        return 10 * low
+    return high / 10 if (low == 0).any() else (low * high).sqrt()
+
+
 def remembers_c(low, high):
     key = ("c", low.shape, low.dtype)
     seen[key] = seen.get(key, 1) * 1.01
@@ -73,6 +79,10 @@ def distance(lead, size):
 
 def plane(far=distance, **more):
     return lambda x, weight, bias: to_plane(x, weight, bias, far, **more)
+
+
+def unit(change):
+    return change / change.flatten(1).norm(dim=1)[:, None, None, None]
 
 
 def first_class(x, weight, bias):
@@ -148,7 +158,10 @@ WRONG = {
         ("wrong shape", lambda x, a: flat(x, a).square().mean().sqrt(), "has shape"),
         ("batch of one only", lambda x, a: distortion(x[:1], a[:1]).expand(len(x)), "off by"),
         ("batch of one only", lambda x, a: flat(x, a).square().mean().sqrt().expand(len(x)), "distortion of its own"),
-        ("hard-coded constant", lambda x, a: flat(x, a).norm(dim=1) / 28, "off by"),
+        ("hard-coded constant", lambda x, a: flat(x, a).norm(dim=1) / 28, "n is taken to be 784"),
+        ("another quantity", lambda x, a: 255 * distortion(x, a), "off by"),
+        ("wrong axis", lambda x, a: flat(x, a).norm(dim=1) / x.numel() ** 0.5, "the whole batch; n counts"),
+        ("wrong axis", lambda x, a: (a - x).square().mean(1).sqrt().mean((1, 2)), "off by"),
         ("in place", edits_pictures, "x_adv was changed in place"),
         ("attached", attached(distortion), "carries the graph"),
         ("stale", remembers, "left over"),
@@ -168,10 +181,15 @@ WRONG = {
         ("another quantity", cases(ten, lambda a, b: b / 2, root), "off by"),
         ("another quantity", cases(ten, lambda a, b: 0.1 * a, root), "a tenth of high"),
         ("wrong sign", cases(tenth, ten, root), "treat these two cases"),
+        ("wrong sign", cases(lambda a, b: a / 10, lambda a, b: 10 * b, root), "the wrong way"),
+        ("another quantity", cases(ten, tenth, lambda a, b: 2 * a * b / (a + b)), "off by"),
+        ("hard-coded constant", lambda a, b: torch.where(b > 1e6, 10 * a, torch.where(a == 0, b / 10, root(a, b))), "off by"),
+        ("hard-coded constant", lambda a, b: torch.where(b == INF, 10 * a, torch.where(a < 1e-3, b / 10, root(a, b))), "off by"),
         ("no clip", root, "treat these two cases"),
         ("no clip", lambda a, b: torch.where(b == INF, 10 * a, root(a, b)), "a tenth of high"),
         ("no clip", lambda a, b: torch.where(a == 0, b / 10, root(a, b)), "high is infinite"),
         ("batch of one only", one_for_all, "has its own"),
+        ("batch of one only", one_for_all_too, "has its own"),
         ("batch of one only", lambda a, b: next_c(a[:1], b[:1]).expand(len(a)), "off by"),
         ("wrong shape", lambda a, b: next_c(a, b)[:, None], "has shape"),
         ("wrong shape", lambda a, b: next_c(a, b).mean(), "has shape"),
@@ -190,12 +208,13 @@ WRONG = {
         ("wrong sign", lambda *a: -nearest_plane(*a), "the other way"),
         ("another quantity", lambda x, *a: x + nearest_plane(x, *a), "return the change alone"),
         ("another quantity", lambda x, *a: (x + nearest_plane(x, *a)).clamp(0, 1) - x, "off by"),
+        ("another quantity", lambda x, w, b: unit(nearest_plane(x, w, b)), "off by"),
         ("another quantity", plane(lambda lead, size: lead), "smallest lead"),
-        ("another quantity", plane(lambda lead, size: -size), "largest |w_own"),
+        ("another quantity", plane(lambda lead, size: -size), "off by"),
         ("another quantity", plane(lambda lead, size: -lead / size), "farthest"),
         ("another quantity", plane(lambda lead, size: lead / size**2), "the distance is lead / |w|"),
         ("another quantity", plane(power=1), "as long as the distance"),
-        ("another quantity", plane(power=0), "off by"),
+        ("another quantity", plane(power=0), "far too long"),
         ("another quantity", lambda *a: 1.02 * nearest_plane(*a), "beyond the boundary"),
         ("another quantity", plane(apart=lambda own, other: own.expand(-1, other.shape[1], -1)), "own class alone"),
         ("another quantity", plane(apart=lambda own, other: -other.expand(len(own), -1, -1)), "other class alone"),
@@ -223,6 +242,8 @@ WRONG = {
         ("another quantity", answered(lambda a: torch.linalg.matrix_norm(a.real, 2)), "only the real part"),
         ("another quantity", answered(lambda a: torch.linalg.matrix_norm(a.imag, 2)), "off by"),
         ("another quantity", answered(lambda a: torch.linalg.matrix_norm(a / 15, 2)), "add them up"),
+        ("another quantity", lambda k, u, v: wave_norm(k, math.radians(u), math.radians(v)), "off by"),
+        ("argument ignored", lambda k, u, v: wave_norm(k, u, u), "off by"),
         ("another quantity", lambda k, u, v: wave_norm(k, 2 * math.pi * u, 2 * math.pi * v), "off by"),
         ("no absolute value", answered(lambda a: torch.linalg.matrix_norm(a.abs(), 2)), "A stays complex"),
         ("wrong sign", lambda k, u, v: wave_norm(k, u, -v), "the other sign"),
