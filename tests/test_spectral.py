@@ -131,6 +131,7 @@ def test_what_is_no_chain_of_known_layers_is_refused() -> None:
         (nn.Conv2d(1, 1, 3, padding=1, padding_mode="reflect"), (1, 6, 6), "padding_mode is 'reflect'"),
         (nn.AdaptiveAvgPool2d(2), (1, 6, 6), "only the average of the whole map"),
         (nn.AvgPool2d(2, ceil_mode=True), (1, 5, 5), "without ceil_mode"),
+        (nn.BatchNorm2d(1, track_running_stats=False), (1, 5, 5), "without running statistics"),
     ]:
         with pytest.raises(ValueError, match=words):
             spectral_bounds(net, shape)

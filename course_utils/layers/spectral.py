@@ -58,24 +58,31 @@ def spectral_bounds(model: nn.Module, shape: Sequence[int]) -> list[Bound]:
     return rows
 
 
-def conv_norm(kernel: Tensor, size: Sequence[int], *, stride: Sequence[int] = (1, 1), dilation: Sequence[int] = (1, 1)) -> float:
-    """The most that a convolution on a torus stretches a change: kernel `[out, in, h, w]`, torus of at least `size` rows and columns.
+def conv_norm(
+    kernel: Tensor, size: Sequence[int], *, stride: Sequence[int] = (1, 1), dilation: Sequence[int] = (1, 1)
+) -> float:
+    """The most that a convolution on a torus stretches a change: kernel `[out, in, h, w]`, torus of at
+    least `size` rows and columns.
 
-    A wave of frequency (u, v) in the input channels comes out as the same wave, its amplitudes multiplied by the matrix A(u, v) of the
-    kernels' Fourier transforms, [out, in]. So the norm is the largest singular value of all A(u, v). With a stride s the waves whose
-    frequencies differ by multiples of size / s look the same afterwards: their matrices stand side by side, [out, in s^2], divided by s.
+    A wave of frequency (u, v) in the input channels comes out as the same wave, its amplitudes
+    multiplied by the matrix A(u, v) of the kernels' Fourier transforms, [out, in]. (torch does not
+    flip the kernel: by its conjugate, whose singular values are the same.) So the norm is the largest
+    singular value of all A(u, v). With a stride s the waves whose frequencies differ by multiples of
+    size / s look the same afterwards: their matrices stand side by side, [out, in s^2], divided by s.
 
-    A zero-padded convolution is a part of the one on the torus of its padded size, so its norm is at most this one.
+    A zero-padded convolution is a part of the one on the torus of its padded size, so its norm is at
+    most this one.
     """
-    size = [math.ceil(max(n, d * (k - 1) + 1) / s) * s for n, k, s, d in zip(size, kernel.shape[2:], stride, dilation)]
-    spread = kernel.new_zeros(*kernel.shape[:2], *size, dtype=torch.float64)
-    spread[:, :, : dilation[0] * kernel.shape[2] : dilation[0], : dilation[1] * kernel.shape[3] : dilation[1]] = kernel.detach()
+    (out, into, *window), (s, t), (d, e) = kernel.shape, stride, dilation
+    around = [math.ceil(max(n, g * (k - 1) + 1) / f) * f for n, k, f, g in zip(size, window, stride, dilation)]
+    spread = kernel.new_zeros(out, into, *around, dtype=torch.float64)
+    spread[:, :, : d * window[0] : d, : e * window[1] : e] = kernel.detach()
     waves = torch.fft.fft2(spread)  # [out, in, rows, columns]
-    rows, columns = size[0] // stride[0], size[1] // stride[1]
-    waves = waves.view(*kernel.shape[:2], stride[0], rows, stride[1], columns).permute(3, 5, 0, 1, 2, 4).flatten(3)
-    matrices = waves.flatten(0, 1).reshape(rows * columns, kernel.shape[0], -1)
+    rows, columns = around[0] // s, around[1] // t
+    waves = waves.view(out, into, s, rows, t, columns).permute(3, 5, 0, 1, 2, 4).flatten(3)
+    matrices = waves.flatten(0, 1).reshape(rows * columns, out, -1)
     parts = matrices.split(max(1, MOST_VALUES // matrices[0].numel()))
-    return max(torch.linalg.matrix_norm(part, 2).max().item() for part in parts) / math.sqrt(stride[0] * stride[1])
+    return max(torch.linalg.matrix_norm(part, 2).max().item() for part in parts) / math.sqrt(s * t)
 
 
 def of_conv(layer: nn.Conv2d, shape: Sequence[int]) -> float:
@@ -108,6 +115,8 @@ def of_whole_average(layer: nn.AdaptiveAvgPool2d, shape: Sequence[int]) -> float
 
 
 def of_batch_norm(layer: nn.BatchNorm2d, shape: Sequence[int]) -> float:
+    if layer.running_var is None:
+        raise ValueError("a BatchNorm2d without running statistics has no bound: what it does depends on the batch.")
     scale = layer.weight.detach() if layer.affine else torch.ones_like(layer.running_var)
     return (scale.abs() / (layer.running_var + layer.eps).sqrt()).max().item()
 
