@@ -1,0 +1,54 @@
+"""Moving pictures in tanh space, where they cannot leave [0, 1], with Adam; each picture with a state of its own."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from .common import each, wide
+
+SHRUNK = 1 - 1e-6  # black and white would lie at -infinity and infinity
+FADE, FADE_SQUARE, TINY = 0.9, 0.999, 1e-8  # Adam's usual numbers
+
+
+def to_tanh(x: Tensor) -> Tensor:
+    """w with x = (tanh(w) + 1) / 2, but for a millionth."""
+    return torch.atanh(SHRUNK * (2 * wide(x) - 1))
+
+
+class Walk:
+    """Places w of pictures x' = (tanh(w) + 1) / 2, and Adam's state for each: pictures can be dropped, or begun anew."""
+
+    def __init__(self, x: Tensor, rate: float) -> None:
+        self.w, self.rate = to_tanh(x), rate
+        self.mean, self.square = torch.zeros_like(self.w), torch.zeros_like(self.w)
+        self.taken = self.w.new_zeros(len(x))  # steps
+
+    def pictures(self) -> Tensor:
+        """x', inside [0, 1] whatever w is."""
+        self.bent = torch.tanh(self.w)
+        return 0.5 * (self.bent + 1)
+
+    def step(self, slope: Tensor) -> None:
+        """One step of Adam (Kingma and Ba 2014) down `slope`, the gradient for x'; for w it is that times dx'/dw."""
+        slope = slope * (0.5 * (1 - self.bent.square()))
+        self.taken += 1
+        self.mean.lerp_(slope, 1 - FADE)
+        self.square.lerp_(slope.square(), 1 - FADE_SQUARE)
+        size = self.rate / (1 - FADE**self.taken)
+        spread = (self.square.sqrt() / each((1 - FADE_SQUARE**self.taken).sqrt())).add_(TINY)
+        self.w -= each(size) * self.mean / spread
+
+    def __getitem__(self, chosen: Tensor) -> Walk:
+        """Some of the pictures."""
+        some = object.__new__(Walk)
+        some.rate = self.rate
+        some.w, some.mean, some.square, some.taken = (part[chosen] for part in (self.w, self.mean, self.square, self.taken))
+        return some
+
+    def restart(self, chosen: Tensor, x: Tensor) -> None:
+        """Begin anew at pictures x, where `chosen` `[N]` is True."""
+        here = each(chosen)
+        self.w = torch.where(here, to_tanh(x), self.w)
+        self.mean, self.square = self.mean.masked_fill(here, 0), self.square.masked_fill(here, 0)
+        self.taken = self.taken.masked_fill(chosen, 0)
