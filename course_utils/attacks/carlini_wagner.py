@@ -16,6 +16,7 @@ from .tanh_space import Walk
 def carlini_wagner(
     model: nn.Module, x: Tensor, y: Tensor | None = None, *, norm: str = "l2", targeted: bool = False, loss: str = "f6",
     confidence: float = 0.0, c: float | None = None, search: int = 9, steps: int = 1000, rate: float | None = None,
+    edge: float = 1e-6,
 ) -> Tensor:  # fmt: skip
     """Carlini and Wagner 2016: min D(x, x') + c f(x') over x' = (tanh(w) + 1) / 2, with Adam, for each picture its own c.
 
@@ -28,8 +29,11 @@ def carlini_wagner(
     x: pictures `[N, C, H, W]` in [0, 1]. y: classes `[N]`, or None for the model's own prediction. loss: f1 to f7.
     confidence: the paper's kappa, by how much the wanted logit shall lead. c: the first (None: the paper's, 1e-3, 1e-5, 1e-3).
     search: how many c (l2). steps: of Adam for each c, fewer where nothing is gained any more. rate: Adam's (None: the paper's).
+    edge: how far black and white are drawn towards grey at the start; so near to them w must go far until x' moves.
     """
     check_count(search, "search"), check_count(steps, "steps"), check_positive(confidence, "confidence")
+    if not 0 < check_positive(edge, "edge") < 1:
+        raise ValueError(f"edge is {edge}; a number above 0 and below 1 is expected.")
     first, usual = DEFAULTS[runtime.pick("norm", norm, DEFAULTS)]
     c = first if c is None else check_positive(c, "c", zero=False)
     rate = usual if rate is None else check_positive(rate, "rate", zero=False)
@@ -41,22 +45,22 @@ def carlini_wagner(
         if len(left):
             there, classes = x[left], y[left]
             if norm == "l2":
-                found[left] = nearest(model, there, classes, goal, c, search, steps, rate)
+                found[left] = nearest(model, there, classes, goal, c, search, steps, rate, edge)
             else:
                 limit = MaxLimit(there) if norm == "linf" else PixelLimit(there)
-                found[left] = shrink(model, there, classes, goal, limit, c, steps, rate)
+                found[left] = shrink(model, there, classes, goal, limit, c, steps, rate, edge)
         return found
 
 
 DEFAULTS = {"l2": (1e-3, 0.01), "linf": (1e-5, 0.005), "l0": (1e-3, 0.01)}  # the first c, and Adam's rate
 
 
-def nearest(model: nn.Module, x: Tensor, y: Tensor, goal: Goal, c: float, search: int, steps: int, rate: float) -> Tensor:
+def nearest(model: nn.Module, x: Tensor, y: Tensor, goal: Goal, c: float, search: int, steps: int, *walk: float) -> Tensor:
     """The L2 attack: `search` values of c for each picture, and the nearest picture that any of them gave."""
     best, size = x.clone(), torch.full((len(x),), torch.inf, device=x.device)
     low, high, c = torch.zeros_like(size), size.clone(), torch.full_like(size, c)
     for _ in range(search):
-        found, far = descend(model, x, y, goal, c, steps, rate)
+        found, far = descend(model, x, y, goal, c, steps, *walk)
         best, size = torch.where(each(far < size), found, best), torch.minimum(far, size)
         low, high, c = next_c(low, high, c, far < torch.inf)
     return best
@@ -68,12 +72,12 @@ def next_c(low: Tensor, high: Tensor, c: Tensor, worked: Tensor) -> tuple[Tensor
     return low, high, torch.where(high < torch.inf, (low + high) / 2, 10 * c)
 
 
-def descend(model: nn.Module, x: Tensor, y: Tensor, goal: Goal, c: Tensor, steps: int, rate: float) -> tuple[Tensor, Tensor]:
+def descend(model: nn.Module, x: Tensor, y: Tensor, goal: Goal, c: Tensor, steps: int, rate: float, edge: float) -> tuple[Tensor, Tensor]:
     """Adam on |x' - x|^2 + c f(x'): for each picture the nearest x' on the way that is as wanted, and its |x' - x|^2 (or inf).
 
     A picture whose value has not become smaller for a tenth of the steps is dropped.
     """
-    found, far, left, walk = x.clone(), torch.full_like(c, torch.inf), torch.arange(len(x), device=x.device), Walk(x, rate)
+    found, far, left, walk = x.clone(), torch.full_like(c, torch.inf), torch.arange(len(x), device=x.device), Walk(x, rate, edge)
     best, near, before, lowest = x, far, far, far
     for k in range(1, steps + 1):
         z = runtime.watched(walk.pictures())

@@ -18,7 +18,7 @@ LOOK = 5  # after so many steps it is seen which pictures have done it, and whic
 class MaxLimit:
     """|x' - x| <= tau, asked for by a penalty: the sum of (|x'_i - x_i| - tau)+."""
 
-    most, smallest, part = 20.0, 1 / 256, 0.9
+    growth, most, smallest, part = 2.0, 20.0, 1 / 256, 0.9
 
     def __init__(self, x: Tensor) -> None:
         self.tau = torch.ones(len(x), device=x.device)
@@ -58,11 +58,11 @@ class MaxLimit:
 class PixelLimit:
     """Only some pixels may change; the penalty is |x' - x|^2."""
 
-    most = 1e4
+    growth, most, first = 10.0, 1e3, 0.2
 
     def __init__(self, x: Tensor) -> None:
         self.free = torch.ones_like(x[:, 0], dtype=torch.bool)  # [N, H, W]
-        self.before, self.share = self.free, torch.full((len(x),), 0.2, device=x.device)
+        self.before, self.share = self.free, torch.full((len(x),), self.first, device=x.device)
 
     def __getitem__(self, chosen: Tensor) -> PixelLimit:
         some = object.__new__(PixelLimit)
@@ -101,10 +101,11 @@ class PixelLimit:
 
 
 def shrink(
-    model: nn.Module, x: Tensor, y: Tensor, goal: Goal, limit: MaxLimit | PixelLimit, c: float, steps: int, rate: float
-) -> Tensor:
+    model: nn.Module, x: Tensor, y: Tensor, goal: Goal, limit: MaxLimit | PixelLimit, c: float, steps: int, rate: float,
+    edge: float,
+) -> Tensor:  # fmt: skip
     """Adam on penalty + c f: at a success the limit becomes tighter; after `steps` steps, or where nothing is gained, c doubles."""
-    best, left, walk = x.clone(), torch.arange(len(x), device=x.device), Walk(x, rate)
+    best, left, walk = x.clone(), torch.arange(len(x), device=x.device), Walk(x, rate, edge)
     found, steep = wide(x), torch.zeros_like(wide(x))
     size = before = lowest = found.new_full((len(x),), torch.inf)
     c = worked = torch.full_like(size, c)
@@ -124,11 +125,11 @@ def shrink(
         due = walk.taken % tenth == 0
         stuck = ~hit & ((walk.taken >= steps) | due & (lowest >= 0.9999 * before))
         limit.tighten(hit, found - x, steep)
-        worked, c = torch.where(hit, c, worked), torch.where(stuck, 2 * c, c)
+        worked, c = torch.where(hit, c, worked), torch.where(stuck, limit.growth * c, c)
         spent = stuck & (c > limit.most)
         again = limit.relax(spent)
         c, fresh = torch.where(again, worked, c), hit | stuck
-        walk.restart(fresh, found)
+        walk.restart(fresh, torch.where(each(size < torch.inf), found, z.detach()))  # until something is found it walks on
         before, lowest = torch.where(due, lowest, before).masked_fill(fresh, torch.inf), lowest.masked_fill(fresh, torch.inf)
         going = ~(spent & ~again | hit & limit.over())
         hit = torch.zeros_like(hit)

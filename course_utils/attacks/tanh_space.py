@@ -7,20 +7,19 @@ from torch import Tensor
 
 from .common import each, wide
 
-SHRUNK = 1 - 1e-6  # black and white would lie at -infinity and infinity
 FADE, FADE_SQUARE, TINY = 0.9, 0.999, 1e-8  # Adam's usual numbers
 
 
-def to_tanh(x: Tensor) -> Tensor:
-    """w with x = (tanh(w) + 1) / 2, but for a millionth."""
-    return torch.atanh(SHRUNK * (2 * wide(x) - 1))
+def to_tanh(x: Tensor, edge: float) -> Tensor:
+    """w with x = (tanh(w) + 1) / 2, once x is drawn towards grey by the share `edge`: black and white lie at infinity."""
+    return torch.atanh((1 - edge) * (2 * wide(x) - 1))
 
 
 class Walk:
     """Places w of pictures x' = (tanh(w) + 1) / 2, and Adam's state for each: pictures can be dropped, or begun anew."""
 
-    def __init__(self, x: Tensor, rate: float) -> None:
-        self.w, self.rate = to_tanh(x), rate
+    def __init__(self, x: Tensor, rate: float, edge: float) -> None:
+        self.w, self.rate, self.edge = to_tanh(x, edge), rate, edge
         self.mean, self.square = torch.zeros_like(self.w), torch.zeros_like(self.w)
         self.taken = self.w.new_zeros(len(x))  # steps
 
@@ -42,13 +41,13 @@ class Walk:
     def __getitem__(self, chosen: Tensor) -> Walk:
         """Some of the pictures."""
         some = object.__new__(Walk)
-        some.rate = self.rate
+        some.rate, some.edge = self.rate, self.edge
         some.w, some.mean, some.square, some.taken = (part[chosen] for part in (self.w, self.mean, self.square, self.taken))
         return some
 
     def restart(self, chosen: Tensor, x: Tensor) -> None:
         """Begin anew at pictures x, where `chosen` `[N]` is True."""
         here = each(chosen)
-        self.w = torch.where(here, to_tanh(x), self.w)
+        self.w = torch.where(here, to_tanh(x, self.edge), self.w)
         self.mean, self.square = self.mean.masked_fill(here, 0), self.square.masked_fill(here, 0)
         self.taken = self.taken.masked_fill(chosen, 0)
