@@ -31,7 +31,7 @@ NETWORKS: dict[str, Callable[[], nn.Module]] = {
     "lenet-mnist": LeNet,
     "lenet-digits-fgsm": LeNet,  # trained on FGSM pictures, eps 0.25
     "lenet-mnist-fgsm": LeNet,
-    "stridenet-digits": lambda: StrideNet(5, 2),  # a seventh of LeNet's work: chapter 11 attacks it hundreds of times
+    "stridenet-digits": lambda: StrideNet(5, 2),  # a third of LeNet's work: chapter 11 attacks it hundreds of times
     "stridenet-mnist": lambda: StrideNet(5, 2),
     "twopairs-digits": TwoPairs,  # as in the paper of Carlini and Wagner
     "twopairs-mnist": TwoPairs,
