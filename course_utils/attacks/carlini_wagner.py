@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from .. import runtime
 from ..runtime import check_count, check_positive
-from .common import attacking, each
+from .common import attacking, each, wide
 from .margins import LOSSES, Goal
 from .shrinking import MaxLimit, PixelLimit, shrink
 from .tanh_space import Walk
@@ -57,7 +57,7 @@ DEFAULTS = {"l2": (1e-3, 0.01), "linf": (1e-5, 0.005), "l0": (1e-3, 0.01)}  # th
 
 def nearest(model: nn.Module, x: Tensor, y: Tensor, goal: Goal, c: float, search: int, steps: int, *walk: float) -> Tensor:
     """The L2 attack: `search` values of c for each picture, and the nearest picture that any of them gave."""
-    best, size = x.clone(), torch.full((len(x),), torch.inf, device=x.device)
+    best, size = x.clone(), wide(x).new_full((len(x),), torch.inf)
     low, high, c = torch.zeros_like(size), size.clone(), torch.full_like(size, c)
     for _ in range(search):
         found, far = descend(model, x, y, goal, c, steps, *walk)

@@ -21,7 +21,7 @@ class MaxLimit:
     growth, most, smallest, part = 2.0, 20.0, 1 / 256, 0.9
 
     def __init__(self, x: Tensor) -> None:
-        self.tau = torch.ones(len(x), device=x.device)
+        self.tau = wide(x).new_ones(len(x))
 
     def __getitem__(self, chosen: Tensor) -> MaxLimit:
         some = object.__new__(MaxLimit)
@@ -62,7 +62,7 @@ class PixelLimit:
 
     def __init__(self, x: Tensor) -> None:
         self.free = torch.ones_like(x[:, 0], dtype=torch.bool)  # [N, H, W]
-        self.before, self.share = self.free, torch.full((len(x),), self.first, device=x.device)
+        self.before, self.share = self.free, wide(x).new_full((len(x),), self.first)
 
     def __getitem__(self, chosen: Tensor) -> PixelLimit:
         some = object.__new__(PixelLimit)
@@ -79,7 +79,7 @@ class PixelLimit:
         return torch.ones_like(self.share, dtype=torch.bool)
 
     def size(self, change: Tensor) -> Tensor:
-        return (change.abs().amax(1) > 0).flatten(1).sum(1).float()
+        return (change.abs().amax(1) > 0).flatten(1).sum(1).to(change.dtype)
 
     def tighten(self, chosen: Tensor, change: Tensor, slope: Tensor) -> None:
         """Of the pixels that may change, those of the smallest |change * slope| become fixed: a share of them, at least one."""
