@@ -55,6 +55,9 @@ def carlini_wagner(
 DEFAULTS = {"l2": (1e-3, 0.01), "linf": (1e-5, 0.005), "l0": (1e-3, 0.01)}  # the first c, and Adam's rate
 
 
+GAIN = 0.999  # a picture goes on while each tenth of the steps brings its value down by so much
+
+
 def nearest(model: nn.Module, x: Tensor, y: Tensor, goal: Goal, c: float, search: int, steps: int, *walk: float) -> Tensor:
     """The L2 attack: `search` values of c for each picture, and the nearest picture that any of them gave."""
     best, size = x.clone(), wide(x).new_full((len(x),), torch.inf)
@@ -89,7 +92,7 @@ def descend(model: nn.Module, x: Tensor, y: Tensor, goal: Goal, c: Tensor, steps
         lowest = torch.minimum(lowest, square + c * f.detach())
         walk.step(slope + 2 * change)
         if k % max(steps // 10, 1) == 0 and k < steps:
-            going = lowest < 0.9999 * before
+            going = lowest < GAIN * before
             if going.all():
                 before = lowest
                 continue

@@ -13,6 +13,7 @@ from .margins import Goal
 from .tanh_space import Walk
 
 LOOK = 5  # after so many steps it is seen which pictures have done it, and which give up
+GAIN = 0.999  # which a tenth of the steps must bring
 
 
 class MaxLimit:
@@ -123,7 +124,7 @@ def shrink(
         if k % LOOK:
             continue
         due = walk.taken % tenth == 0
-        stuck = ~hit & ((walk.taken >= steps) | due & (lowest >= 0.9999 * before))
+        stuck = ~hit & ((walk.taken >= steps) | due & (lowest >= GAIN * before))
         limit.tighten(hit, found - x, steep)
         worked, c = torch.where(hit, c, worked), torch.where(stuck, limit.growth * c, c)
         spent = stuck & (c > limit.most)
