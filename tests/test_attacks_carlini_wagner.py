@@ -346,6 +346,7 @@ def test_bad_pictures_are_refused(norm: str, change: Callable, words: str) -> No
         ({"rate": -0.1}, "rate is -0.1"),
         ({"confidence": -1}, "confidence is -1; a finite number of at least 0"),
         ({"edge": 0.0}, "edge is 0.0; a number above 0 and below 1"),
+        ({"most": 0}, "most is 0; a finite number above 0"),
         ({"edge": 1.0}, "edge is 1.0; a number above 0 and below 1"),
     ],
 )

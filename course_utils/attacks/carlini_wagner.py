@@ -16,27 +16,30 @@ from .tanh_space import Walk
 def carlini_wagner(
     model: nn.Module, x: Tensor, y: Tensor | None = None, *, norm: str = "l2", targeted: bool = False, loss: str = "f6",
     confidence: float = 0.0, c: float | None = None, search: int = 9, steps: int = 1000, rate: float | None = None,
-    edge: float = 1e-6,
+    edge: float = 1e-6, most: float | None = None,
 ) -> Tensor:  # fmt: skip
     """Carlini and Wagner 2016: min D(x, x') + c f(x') over x' = (tanh(w) + 1) / 2, with Adam, for each picture its own c.
 
     f <= 0 where the model answers as wanted: with `targeted=True` the class y, else any but y. norm: what D measures,
     "l2": |x' - x|^2; the c that gives the smallest change is searched for: ten times as large until one works, then halving.
     "linf": the sum of (|x'_i - x_i| - tau)+; tau is a tenth less after each success. "l0": L2 on the pixels that may still
-    change; after each success those that matter least become fixed. In both, c doubles where it fails, until it is too large.
+    change; after each success those that matter least become fixed. Where that fails, c
+    becomes larger (twice, or for l0 ten times as large), until it is too large.
     There is no budget. A picture for which nothing is found, and one that is as wanted already, comes back as it is.
 
     x: pictures `[N, C, H, W]` in [0, 1]. y: classes `[N]`, or None for the model's own prediction. loss: f1 to f7.
     confidence: the paper's kappa, by how much the wanted logit shall lead. c: the first (None: the paper's, 1e-3, 1e-5, 1e-3).
     search: how many c (l2). steps: of Adam for each c, fewer where nothing is gained any more. rate: Adam's (None: the paper's).
     edge: how far black and white are drawn towards grey at the start; so near to them w must go far until x' moves.
+    most: the largest c (linf, l0; None: 20 and 1,000).
     """
     check_count(search, "search"), check_count(steps, "steps"), check_positive(confidence, "confidence")
     if not 0 < check_positive(edge, "edge") < 1:
         raise ValueError(f"edge is {edge}; a number above 0 and below 1 is expected.")
-    first, usual = DEFAULTS[runtime.pick("norm", norm, DEFAULTS)]
+    first, usual, last = DEFAULTS[runtime.pick("norm", norm, DEFAULTS)]
     c = first if c is None else check_positive(c, "c", zero=False)
     rate = usual if rate is None else check_positive(rate, "rate", zero=False)
+    most = last if most is None else check_positive(most, "most", zero=False)
     goal = Goal(runtime.pick("loss", loss, LOSSES), targeted, confidence)
     with attacking(model, x, y, targeted=targeted) as (x, y):
         scores = runtime.logits(model, x)
@@ -48,11 +51,11 @@ def carlini_wagner(
                 found[left] = nearest(model, there, classes, goal, c, search, steps, rate, edge)
             else:
                 limit = MaxLimit(there) if norm == "linf" else PixelLimit(there)
-                found[left] = shrink(model, there, classes, goal, limit, c, steps, rate, edge)
+                found[left] = shrink(model, there, classes, goal, limit, c, most, steps, rate, edge)
         return found
 
 
-DEFAULTS = {"l2": (1e-3, 0.01), "linf": (1e-5, 0.005), "l0": (1e-3, 0.01)}  # the first c, and Adam's rate
+DEFAULTS = {"l2": (1e-3, 0.01, 0), "linf": (1e-5, 0.005, 20), "l0": (1e-3, 0.01, 1e3)}  # the first c, Adam's rate, the largest c
 
 
 GAIN = 0.999  # a picture goes on while each tenth of the steps brings its value down by so much

@@ -19,7 +19,7 @@ GAIN = 0.999  # which a tenth of the steps must bring
 class MaxLimit:
     """|x' - x| <= tau, asked for by a penalty: the sum of (|x'_i - x_i| - tau)+."""
 
-    growth, most, smallest, part = 2.0, 20.0, 1 / 256, 0.9
+    growth, smallest, part = 2.0, 1 / 256, 0.9
 
     def __init__(self, x: Tensor) -> None:
         self.tau = wide(x).new_ones(len(x))
@@ -59,7 +59,7 @@ class MaxLimit:
 class PixelLimit:
     """Only some pixels may change; the penalty is |x' - x|^2."""
 
-    growth, most, first = 10.0, 1e3, 0.2
+    growth, first = 10.0, 0.2
 
     def __init__(self, x: Tensor) -> None:
         self.free = torch.ones_like(x[:, 0], dtype=torch.bool)  # [N, H, W]
@@ -102,10 +102,10 @@ class PixelLimit:
 
 
 def shrink(
-    model: nn.Module, x: Tensor, y: Tensor, goal: Goal, limit: MaxLimit | PixelLimit, c: float, steps: int, rate: float,
-    edge: float,
+    model: nn.Module, x: Tensor, y: Tensor, goal: Goal, limit: MaxLimit | PixelLimit, c: float, most: float, steps: int,
+    rate: float, edge: float,
 ) -> Tensor:  # fmt: skip
-    """Adam on penalty + c f: at a success the limit becomes tighter; after `steps` steps, or where nothing is gained, c doubles."""
+    """Adam on penalty + c f: at a success the limit becomes tighter; after `steps` steps, or where nothing is gained, c grows."""
     best, left, walk = x.clone(), torch.arange(len(x), device=x.device), Walk(x, rate, edge)
     found, steep = wide(x), torch.zeros_like(wide(x))
     size = before = lowest = found.new_full((len(x),), torch.inf)
@@ -127,7 +127,7 @@ def shrink(
         stuck = ~hit & ((walk.taken >= steps) | due & (lowest >= GAIN * before))
         limit.tighten(hit, found - x, steep)
         worked, c = torch.where(hit, c, worked), torch.where(stuck, limit.growth * c, c)
-        spent = stuck & (c > limit.most)
+        spent = stuck & (c > most)
         again = limit.relax(spent)
         c, fresh = torch.where(again, worked, c), hit | stuck
         walk.restart(fresh, torch.where(each(size < torch.inf), found, z.detach()))  # until something is found it walks on
