@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..attacks.carlini_wagner import next_c as library_next_c
-from ..checking import PICTURES, TENSORS, Case, Exercise, expect
+from ..checking.searching import next_c as library_next_c, searched, without
+from ..checking import PICTURES, TENSORS, Case, Exercise, expect, searching
 from ..checking.battery import NARROW, ONE_PICTURE
 from ..runtime import generator
 
@@ -53,11 +52,10 @@ def logits() -> Iterator[Case]:
 
 def slopes(answer: Callable) -> None:
     """f must be differentiable: 1 for the strongest other class, -1 for the target, nothing where it is won."""
-    case = next(logits())
-    scores = case["scores"].requires_grad_()
-    value = answer(scores, case["t"])
+    scores, t = next(logits()).values()
+    value = answer(scores.requires_grad_(), t)
     expect(isinstance(value, Tensor) and value.requires_grad, "the value is right, but it has no gradient: no .detach(), .item() or torch.no_grad() here.")
-    got, want = (torch.autograd.grad(v.sum(), scores)[0] for v in (value, behind(scores, case["t"])))
+    got, want = (torch.autograd.grad(v.sum(), scores)[0] for v in (value, behind(scores, t)))
     expect(torch.allclose(got, want.where(value.detach()[:, None] > 0, got)), "the value is right, but its gradient for the scores is another one; cut nothing off from the graph.")
 
 
@@ -76,89 +74,6 @@ def finite(got: Tensor, case: Case) -> None:
     expect(bool(got.detach().isfinite().all()), "w is infinite where a pixel is black or white; draw x towards grey first: (1 - edge) * (2 * x - 1).")
 
 
-# ---------------------------------------------------------------- the search for c
-
-
-def searches() -> Iterator[Case]:
-    """Nothing worked yet; it works for the first time; it worked before; and each of them failing."""
-    low = torch.tensor([0.0, 0.1, 0.0, 0.2, 0.2, 0.0, 3.0, 0.0])
-    high = torch.tensor([math.inf, math.inf, 0.5, 0.8, 0.8, math.inf, math.inf, 0.02])
-    c = torch.tensor([0.001, 1.0, 0.25, 0.5, 0.5, 0.001, 30.0, 0.01])
-    worked = torch.tensor([False, True, True, False, True, True, False, False])
-    yield {"low": low, "high": high, "c": c, "worked": worked}
-    yield {"low": low.flip(0), "high": high.flip(0), "c": c.flip(0), "worked": worked.flip(0)}
-    yield {"low": low[:2], "high": high[:2], "c": c[:2], "worked": ~worked[:2]}
-
-
-def three(got: object, want: tuple[Tensor, ...], case: Case) -> None:
-    """low, high and c, each [N]."""
-    expect(got is not None, "your function returns nothing, None; end it with `return low, high, c`.")
-    expect(isinstance(got, tuple) and len(got) == 3, "three things are expected: return low, high, c.")
-    for name, value, wished in zip(("low", "high", "c"), got, want):
-        expect(isinstance(value, Tensor), f"{name} is {type(value).__name__}; a torch tensor of shape {list(wished.shape)} is expected.")
-        expect(value.shape == wished.shape, f"{name} has shape {list(value.shape)}; {list(wished.shape)} is expected.")
-        expect(value.dtype == wished.dtype, f"{name} holds {value.dtype}; {wished.dtype} is expected, as in the input.")
-        expect(not value.isnan().any(), f"{name} holds NaN; is infinity multiplied by 0, or subtracted from itself?")
-        off = (value != wished) & ~torch.isclose(value, wished)
-        if off.any():
-            k = int(off.nonzero()[0])
-            seen = ", ".join(f"{key} = {case[key][k].item():g}" for key in ("low", "high", "c"))
-            raise_difference(f"for {seen}, {'worked' if case['worked'][k] else 'failed'}: {name} becomes {value[k].item():g}; {wished[k].item():g} is expected.")
-
-
-def raise_difference(words: str) -> None:
-    from ..checking.expectations import Differs
-
-    raise Differs(words)
-
-
-def searched(update: Callable[..., tuple[Tensor, Tensor]] | None = None, step: Callable[..., Tensor] | None = None) -> Callable:
-    """A wrong search: with another interval, update(low, high, c, worked), or another next value, step(low, high, c)."""
-
-    def wrong(low: Tensor, high: Tensor, c: Tensor, worked: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        new = (update or (lambda *a: library_next_c(*a)[:2]))(low, high, c, worked)
-        value = (step or (lambda a, b, c: torch.where(b < torch.inf, (a + b) / 2, 10 * c)))(*new, c)
-        return *new, value
-
-    return wrong
-
-
-# ---------------------------------------------------------------- fewer pixels
-
-
-def without(free: Tensor, matters: Tensor, count: Tensor, *, largest: bool = False) -> Tensor:
-    """The free pixels `[N, H, W]` but for count[n] of the smallest `matters`."""
-    order = (-matters if largest else matters).where(free, torch.inf).flatten(1)
-    return free & (order.argsort(1).argsort(1).view_as(free) >= count[:, None, None])
-
-
-def masks() -> Iterator[Case]:
-    """Pixels that are fixed already are zero in the change, as in the attack; colours cancel in some pixels."""
-    chance = generator(5)
-    free = torch.rand(5, 4, 6, generator=chance) < 0.7
-    change = torch.randn(5, 3, 4, 6, generator=chance) * free[:, None]
-    slope = torch.randn(5, 3, 4, 6, generator=chance)
-    change[:, 1] = -0.8 * change[:, 0]
-    slope[:, :2, :2] = slope[:, :1, :2]
-    yield {"free": free, "change": change, "slope": slope, "count": torch.tensor([3, 1, 5, 2, 4])}
-    yield {"free": free.flip(0), "change": 0.3 * change.flip(0)[:, :1], "slope": slope.flip(0)[:, :1], "count": torch.tensor([2, 6, 1, 7, 3])}
-
-
-def as_mask(got: object, want: Tensor, case: Case) -> None:
-    """A mask: True and False, no pixel free again, and as many fixed as asked for."""
-    expect(got is not None, "your function returns nothing, None; end it with `return` and the new mask.")
-    expect(isinstance(got, Tensor), f"the new mask is {type(got).__name__}; a torch tensor of shape {list(want.shape)} is expected.")
-    expect(got.shape == want.shape, f"the new mask has shape {list(got.shape)}; {list(want.shape)} is expected, [N, H, W].")
-    expect(got.dtype == torch.bool, f"the new mask holds {got.dtype}; True and False are expected, torch.bool.")
-    if not torch.equal(got, want):
-        again = int((got & ~case["free"]).sum())
-        gone = (case["free"] & ~got).flatten(1).sum(1).tolist()
-        words = f"{gone} pixels become fixed; {case['count'].tolist()} are expected."
-        if gone == case["count"].tolist():
-            words = "as many become fixed as shall, but others: the smallest sum over the colours of |change * slope| goes first."
-        raise_difference("pixels that were fixed are free again; the new mask is a part of the old one." if again else words)
-
-
 EXERCISES = (
     Exercise("behind", behind, logits, battery=(ONE_PICTURE, *TENSORS), difficulty=2, minutes=8, what="f", also=slopes, hints=(
         "Two numbers for each picture: the target's own logit, and the largest of all others. How do you keep the target out of the maximum?",
@@ -167,18 +82,15 @@ EXERCISES = (
     ), mistakes=(
         (lambda s, t: (s.gather(1, t[:, None])[:, 0] - s.scatter(1, t[:, None], -torch.inf).amax(1)).relu(), "the sign is the wrong way round: f is above 0 where another class leads."),
         (lambda s, t: s.scatter(1, t[:, None], -torch.inf).amax(1) - s.gather(1, t[:, None])[:, 0], "f goes below 0 where the target leads; (.)^+ makes that 0."),
-        (lambda s, t: s.amax(1) - s.gather(1, t[:, None])[:, 0], "the maximum is over all classes. That gives the same numbers, but no gradient for the target where it leads; leave t out of the maximum."),
         (lambda s, t: (s.scatter(1, t[:, None], 0.0).amax(1) - s.gather(1, t[:, None])[:, 0]).relu(),
          "the target's logit is replaced by 0, which wins where all others are below 0; use -torch.inf."),
         (lambda s, t: behind(s.softmax(1), t), "these are probabilities (that is f2); take the logits as they are."),
         (lambda s, t: F.cross_entropy(s, t, reduction="none"), "this is the cross-entropy; take the difference of two logits."),
         (lambda s, t: behind(s, t).sum(), "one number for the whole batch; give one for each picture, [N]."),
-        (lambda s, t: behind(s, t).mean(), "one number for the whole batch; give one for each picture, [N]."),
         (lambda s, t: (s.scatter(1, t[:, None], -torch.inf).amax(1) - s[:, t].diagonal() + 0.01).relu(), "a margin is added; f is 0 as soon as the target leads."),
         (lambda s, t: (s.scatter(1, t[:, None], -torch.inf).logsumexp(1) - s.gather(1, t[:, None])[:, 0]).relu(), "the others are added up (logsumexp); the largest of them counts."),
         (lambda s, t: ((s.sum(1) - s.gather(1, t[:, None])[:, 0]) / (s.shape[1] - 1) - s.gather(1, t[:, None])[:, 0]).relu(), "the mean of the others is taken; the largest of them counts."),
         (lambda s, t: (s.scatter(1, t[:, None], -torch.inf).amax() - s.gather(1, t[:, None])[:, 0]).relu(), "the largest logit of the whole batch is taken; each picture has its own."),
-        (lambda s, t: behind(s, s.argmax(1)), "the prediction is taken for the target; use t."),
         (lambda s, t: behind(s, s.argmin(1)), "the least likely class is taken for the target; use t."),
         (lambda s, t: F.softplus(s.scatter(1, t[:, None], -torch.inf).amax(1) - s.gather(1, t[:, None])[:, 0]), "softplus is the paper's f7; f6 has a corner: max(0, ...)."),
     )),
@@ -193,13 +105,12 @@ EXERCISES = (
         (lambda x, e: torch.atan((1 - e) * (2 * x - 1)), "this is the inverse of tan; that of tanh is torch.atanh."),
         (lambda x, e: torch.atanh(2 * (1 - e) * x - 1), "the shrinking is applied before 1 is subtracted: black stays at -1, whose atanh is infinite. Shrink 2x - 1."),
         (lambda x, e: torch.atanh((2 * x - 1).clamp(e - 1, 1 - e)), "2x - 1 is cut off at the ends; multiply it by 1 - edge, which keeps different greys different."),
-        (lambda x, e: torch.atanh(e * (2 * x - 1)), "it is multiplied by edge; multiply by 1 - edge."),
         (lambda x, e: 0.5 * torch.atanh((1 - e) * (2 * x - 1)), "half too much: w is atanh(2x - 1) itself."),
         (lambda x, e: 2 * torch.atanh((1 - e) * (2 * x - 1)), "w is atanh(2x - 1) itself, not twice that: with tanh(w) the factor 2 stands outside."),
         (lambda x, e: torch.atanh((1 - e) * (1 - 2 * x)), "black and white change places: 2x - 1."),
         (lambda x, e: 0.5 * (torch.tanh(x) + 1), "this is the way from w to x; the way back is asked for."),
     )),
-    Exercise("next_c", next_c, searches, battery=(ONE_PICTURE, *TENSORS), difficulty=2, minutes=10, what="the search", agree=three, hints=(
+    Exercise("next_c", next_c, searching.searches, battery=(ONE_PICTURE, *TENSORS), difficulty=2, minutes=10, what="the search", hints=(
         "Where c worked, it is the smallest that is known to work: high. Where it failed, it is the largest that is known to fail: low. Then: is high known yet?",
         "torch.where(worked, c, high) sets one entry where worked is True and keeps the other. high < torch.inf says where something has worked.",
         "low = torch.where(worked, low, c); high = torch.where(worked, c, high); c = torch.where(high < torch.inf, (low + high) / 2, 10 * c).",
@@ -213,7 +124,6 @@ EXERCISES = (
         (searched(step=lambda low, high, c: torch.where(high < torch.inf, (high - low) / 2, 10 * c)), "this is half the distance; the middle is (low + high) / 2."),
         (searched(step=lambda low, high, c: torch.where(high < torch.inf, (low + high) / 2, 2 * c)), "c doubles; the L2 attack takes ten times as much."),
         (searched(step=lambda low, high, c: torch.where((high < torch.inf).all(), (low + high) / 2, 10 * c)), "the whole batch decides; each picture has its own search."),
-        (searched(step=lambda low, high, c: torch.where((high < torch.inf).any(), (low + high) / 2, 10 * c)), "the whole batch decides; each picture has its own search."),
         (lambda low, high, c, w: library_next_c(low, high, c, w.all().expand_as(w)), "the whole batch decides; each picture has its own search."),
         (lambda low, high, c, w: library_next_c(low, high, c, w.any().expand_as(w)), "the whole batch decides; each picture has its own search."),
         (lambda low, high, c, w: library_next_c(low, high, c, ~w), "worked and failed change places."),
@@ -221,7 +131,7 @@ EXERCISES = (
          "the next c is computed from the old low and high; take the new ones."),
         (lambda low, high, c, w: (low, high, library_next_c(low, high, c, w)[2]), "low and high come back as they were; give the new ones."),
     )),
-    Exercise("fewer_pixels", fewer_pixels, masks, battery=(ONE_PICTURE, *TENSORS), difficulty=3, minutes=15, what="the new mask", agree=as_mask, hints=(
+    Exercise("fewer_pixels", fewer_pixels, searching.masks, battery=(ONE_PICTURE, *TENSORS), difficulty=3, minutes=15, what="the new mask", hints=(
         "How much does a pixel matter? |change * slope|, summed over its colours, [N, H, W]. Those that are fixed already must not be counted again: let them matter infinitely.",
         "matters.where(free, torch.inf).flatten(1).argsort(1) lists the pixels, the least important first; .argsort(1) of that list gives each pixel's rank.",
         "rank = matters.where(free, torch.inf).flatten(1).argsort(1).argsort(1).view_as(free); return free & (rank >= count[:, None, None]).",
