@@ -1,7 +1,7 @@
 """Chapter 11 at full scale: Carlini and Wagner's distances for the easiest, the average and the hardest target, and f1 to f7.
 
-`COURSE_DATA_DIR=... python -m experiments.cw_table`, or with a number of MNIST pictures; "quick" behind it takes the chapter's settings for
-all but the smallest network, to try it without a GPU. Each picture is attacked towards all nine other classes.
+`COURSE_DATA_DIR=... python -m experiments.cw_table`, or with a number of MNIST pictures and some of the PARTS, such as `10 "mnist l0"`: their
+numbers go into the table, beside those of other runs. Each picture is attacked towards all nine other classes.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from course_utils import attacks, data, measure, models, runtime
 from course_utils.attacks.margins import LOSSES
 
-from .record import write
+from .record import add
 
 PICTURES = 200  # of MNIST; half as many of CIFAR-10
 # The L2 attack as the authors run it. Their first c of the other two norms is far too small for these networks and only takes time.
@@ -58,20 +58,18 @@ def said(numbers: dict[str, float], start: float) -> dict[str, float]:
     return numbers
 
 
-def norms_of(key: str, net: nn.Module, x: Tensor, y: Tensor, settings: dict, start: float) -> dict[str, float]:
-    """The three attacks towards all targets, and without one."""
-    numbers, (many, targets) = {}, every_target(x, y)
-    for norm, options in settings.items():
-        found = attacks.carlini_wagner(net, many, targets, norm=norm, targeted=True, **options)
-        won = runtime.predict(net, found) == targets
-        rows = cases(f"{key}_{norm}", getattr(measure.norms(many, found), norm), won)
-        rows[f"{key}_{norm}_rounded"] = 100 * measure.success_rate(net, measure.quantize(found), targets, targeted=True)
-        free = attacks.carlini_wagner(net, x, y, norm=norm, **options)
-        rows[f"{key}_{norm}_untargeted"] = getattr(measure.norms(x, free), norm)[runtime.predict(net, free) != y].double().mean().item()
-        if norm == "l0":
-            rows[f"{key}_l0_coordinates"] = (found != many).flatten(1).sum(1)[won].double().mean().item()
-        numbers |= said(rows, start)
-    return numbers
+def one_norm(key: str, norm: str, net: nn.Module, x: Tensor, y: Tensor, options: dict, start: float) -> dict[str, float]:
+    """One of the three attacks towards all targets, and without one."""
+    many, targets = every_target(x, y)
+    found = attacks.carlini_wagner(net, many, targets, norm=norm, targeted=True, **options)
+    won = runtime.predict(net, found) == targets
+    rows = cases(f"{key}_{norm}", getattr(measure.norms(many, found), norm), won)
+    rows[f"{key}_{norm}_rounded"] = 100 * measure.success_rate(net, measure.quantize(found), targets, targeted=True)
+    free = attacks.carlini_wagner(net, x, y, norm=norm, **options)
+    rows[f"{key}_{norm}_untargeted"] = getattr(measure.norms(x, free), norm)[runtime.predict(net, free) != y].double().mean().item()
+    if norm == "l0":
+        rows[f"{key}_l0_coordinates"] = (found != many).flatten(1).sum(1)[won].double().mean().item()
+    return said(rows, start)
 
 
 def others(key: str, net: nn.Module, x: Tensor, y: Tensor, top: float, start: float) -> dict[str, float]:
@@ -113,25 +111,27 @@ def study(net: nn.Module, x: Tensor, y: Tensor, start: float) -> dict[str, float
     return said(numbers, start)
 
 
-def main(count: int = PICTURES, settings: str = "authors") -> None:
-    start, numbers, large = time.time(), {}, {"authors": AUTHORS, "quick": QUICK}[settings]
-    loaded = {
-        "mnist": right_ones("twopairs-mnist", "digits", "mnist", count), "lenet": right_ones("lenet-mnist", "digits", "mnist", count),
-        "small": right_ones("stridenet-mnist", "digits", "mnist", count),
-        "cifar10": right_ones("allconv-cifar10", "objects", "cifar10", max(2, count // 2)),
-    }  # fmt: skip
-    numbers |= study(*loaded["mnist"], start)
-    for key in ("mnist", "cifar10"):
-        numbers |= others(key, *loaded[key], top=1.0 if key == "mnist" else 0.2, start=start)
-    numbers |= norms_of("small_quick", *loaded["small"], QUICK, start)
-    numbers |= norms_of("small", *loaded["small"], AUTHORS, start)
-    for key in ("mnist", "lenet", "cifar10"):
-        numbers |= norms_of(key, *loaded[key], large, start)
-    source = (
-        f"{count} test pictures of mnist (TwoPairs, the paper's network; LeNet; StrideNet) and {len(loaded['cifar10'][2])} of cifar10 (AllConv) "
-        f"that the networks have right, nine targets each; f1 to f7 and kappa: one target each; {settings} settings"
-    )
-    write("carlini_wagner", numbers, source=source, count=3 * count + len(loaded["cifar10"][2]), seed=0, command=" ".join(["python -m experiments.cw_table", *sys.argv[1:]]))
+NETWORKS = {
+    "mnist": ("twopairs-mnist", "digits", "mnist"), "lenet": ("lenet-mnist", "digits", "mnist"), "small": ("stridenet-mnist", "digits", "mnist"),
+    "small_quick": ("stridenet-mnist", "digits", "mnist"), "cifar10": ("allconv-cifar10", "objects", "cifar10"),
+}  # fmt: skip
+PARTS = ("mnist study", "mnist others", "cifar10 others", *(f"{key} {norm}" for key in ("small_quick", "small", "mnist", "cifar10", "lenet") for norm in AUTHORS))
+
+
+def main(count: int = PICTURES, *parts: str) -> None:
+    """Each part is written as soon as it is done: those of a run that was cut off are kept, and others can be added later."""
+    start = time.time()
+    for part in parts or PARTS:
+        key, what = part.split()
+        given = right_ones(*NETWORKS[key], count if key != "cifar10" else max(2, count // 2))
+        if what == "study":
+            numbers = study(*given, start)
+        elif what == "others":
+            numbers = others(key, *given, top=1.0 if key == "mnist" else 0.2, start=start)
+        else:
+            numbers = one_norm(key, what, *given, (QUICK if key.endswith("quick") else AUTHORS)[what], start)
+        add("carlini_wagner", part, numbers, count=len(given[2]), seed=0, command=f"python -m experiments.cw_table {count}",
+            source="test pictures that the networks have right, nine targets each (f1 to f7 and kappa: one)")  # fmt: skip
 
 
 if __name__ == "__main__":
