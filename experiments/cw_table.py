@@ -7,6 +7,7 @@ all but the smallest network, to try it without a GPU. Each picture is attacked 
 from __future__ import annotations
 
 import functools
+import math
 import sys
 import time
 
@@ -109,7 +110,7 @@ def study(net: nn.Module, x: Tensor, y: Tensor, start: float) -> dict[str, float
         won = runtime.predict(net, found) == targets
         numbers |= {f"{name}_l2": measure.norms(x, found).l2[won].mean().item(), f"{name}_success": 100 * won.float().mean().item()}
     said(numbers, start)
-    for kappa in (0, 5, 10, 20, 40):
+    for kappa in (0, 5, 10, 20):
         found = attack(confidence=float(kappa))
         won = runtime.predict(net, found) == targets
         numbers |= {f"kappa_{kappa}_l2": measure.norms(x, found).l2[won].mean().item(), f"kappa_{kappa}_success": 100 * won.float().mean().item(),
@@ -135,6 +136,7 @@ def main(count: int = PICTURES, settings: str = "thorough") -> None:
         f"{count} test pictures of mnist (TwoPairs, the paper's network; LeNet; StrideNet) and {len(loaded['cifar10'][2])} of cifar10 (AllConv) "
         f"that the networks have right, nine targets each; f1 to f7 and kappa: one target each; {settings} settings"
     )
+    numbers = {key: value for key, value in numbers.items() if math.isfinite(value)}  # no mean, where nothing was reached
     write("carlini_wagner", numbers, source=source, count=3 * count + len(loaded["cifar10"][2]), seed=0, command=" ".join(["python -m experiments.cw_table", *sys.argv[1:]]))
 
 
