@@ -7,6 +7,7 @@ numbers go into the table, beside those of other runs. Each picture is attacked 
 from __future__ import annotations
 
 import functools
+import math
 import sys
 import time
 
@@ -129,7 +130,8 @@ def main(count: int = PICTURES, *parts: str) -> None:
         elif what == "others":
             numbers = others(key, *given, top=1.0 if key == "mnist" else 0.2, start=start)
         else:
-            numbers = one_norm(key, what, *given, (QUICK if key.endswith("quick") else AUTHORS)[what], start)
+            numbers = one_norm(key, what, *given, SETTINGS[key][what], start)
+        numbers = {key: value for key, value in numbers.items() if math.isfinite(value)}  # no mean, where nothing was reached
         add("carlini_wagner", part, numbers, count=len(given[2]), seed=0, command=f"python -m experiments.cw_table {count}",
             source="test pictures that the networks have right, nine targets each (f1 to f7 and kappa: one)")  # fmt: skip
 

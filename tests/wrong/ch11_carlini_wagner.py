@@ -207,7 +207,7 @@ WRONG = {
         ("another quantity", lambda f, d, g, n: f & (matters(d, g).where(f, INF).flatten(1).argsort(1).view_as(f) >= n[:, None, None]), "argsort of that"),
         ("argument ignored", lambda f, d, g, n: cut(torch.ones_like(f), matters(d, g), n), "free again"),
         ("argument ignored", lambda f, d, g, n: f & cut(torch.ones_like(f), matters(d, g), n), "fixed again"),
-        ("argument ignored", by_threshold, "off by"),
+        ("argument ignored", by_threshold, "fixed again"),
         ("hard-coded constant", lambda f, d, g, n: cut(f, matters(d, g), torch.ones_like(n)), "says how many"),
         ("off by one", lambda f, d, g, n: cut(f, matters(d, g), n + 1), "one too many"),
         ("off by one", lambda f, d, g, n: cut(f, matters(d, g), n - 1), "one too few"),
