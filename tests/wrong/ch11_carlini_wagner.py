@@ -155,7 +155,7 @@ WRONG = {
         ("another quantity", lambda x, e: torch.atanh((2 * x - 1) / (1 + e)), "is expected"),
         ("wrong sign", lambda x, e: torch.atanh((1 - e) * (1 - 2 * x)), "change places"),
         ("hard-coded constant", lambda x, e: to_w(x, 0.0137), "use the argument `edge`"),
-        ("hard-coded constant", lambda x, e: torch.atanh(0.999999 * (2 * x - 1)), "off by"),
+        ("hard-coded constant", lambda x, e: torch.atanh(0.999999 * (2 * x - 1)), "`edge` is not used"),
         ("wrong shape", lambda x, e: to_w(x, e).flatten(1), "has shape"),
         ("in place", lambda x, e: to_w(x.mul_(2).sub_(1).add_(1).div_(2).add_(1e-6), e), "x was changed in place"),
         ("attached", lambda x, e: to_w(x, e).requires_grad_(), "carries the graph"),
