@@ -23,9 +23,9 @@ PICTURES = 200  # of MNIST; half as many of CIFAR-10
 # The L2 attack as the authors run it. Their first c of the other two norms is far too small for these networks and only takes time.
 AUTHORS = {"l2": {}, "linf": {"c": 0.01}, "l0": {"c": 0.1}}
 QUICK = {  # as in the chapter
-    "l2": {"c": 0.5, "search": 4, "steps": 50, "rate": 0.1, "edge": 0.01},
-    "linf": {"c": 0.1, "steps": 50, "rate": 0.05, "edge": 0.01},
-    "l0": {"c": 1.0, "steps": 30, "rate": 0.15, "edge": 0.01, "most": 100.0},
+    "l2": {"c": 1.0, "search": 3, "steps": 40, "rate": 0.1, "edge": 0.02},
+    "linf": {"c": 0.1, "steps": 30, "rate": 0.05, "edge": 0.02, "most": 2.0},
+    "l0": {"c": 2.0, "steps": 20, "rate": 0.25, "edge": 0.02, "most": 20.0},
 }
 # Gives what the authors' settings give, with a quarter of the steps; pixels of objects move less.
 THOROUGH = {"l2": {}, "linf": {"c": 0.1, "steps": 300, "rate": 0.01, "edge": 1e-3}, "l0": {"c": 1.0, "steps": 300, "rate": 0.03, "edge": 1e-3}}

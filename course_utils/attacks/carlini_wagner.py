@@ -7,10 +7,11 @@ from torch import Tensor, nn
 
 from .. import runtime
 from ..runtime import check_count, check_positive
-from .common import attacking, each, wide
+from .common import attacking
 from .margins import LOSSES, Goal
 from .shrinking import MaxLimit, PixelLimit, shrink
 from .tanh_space import Walk
+from .working import Nearest, Progress, Working
 
 
 def carlini_wagner(
@@ -58,18 +59,15 @@ def carlini_wagner(
 DEFAULTS = {"l2": (1e-3, 0.01, 0), "linf": (1e-5, 0.005, 20), "l0": (1e-3, 0.01, 1e3)}  # the first c, Adam's rate, the largest c
 
 
-GAIN = 0.999  # a picture goes on while each tenth of the steps brings its value down by so much
-
-
 def nearest(model: nn.Module, x: Tensor, y: Tensor, goal: Goal, c: float, search: int, steps: int, *walk: float) -> Tensor:
     """The L2 attack: `search` values of c for each picture, and the nearest picture that any of them gave."""
-    best, size = x.clone(), wide(x).new_full((len(x),), torch.inf)
-    low, high, c = torch.zeros_like(size), size.clone(), torch.full_like(size, c)
+    best = Nearest(x)
+    low, high, c = torch.zeros_like(best.size), best.size, torch.full_like(best.size, c)
     for _ in range(search):
         found, far = descend(model, x, y, goal, c, steps, *walk)
-        best, size = torch.where(each(far < size), found, best), torch.minimum(far, size)
+        best.keep(far < torch.inf, found, far)
         low, high, c = next_c(low, high, c, far < torch.inf)
-    return best
+    return best.x.to(x.dtype)
 
 
 def next_c(low: Tensor, high: Tensor, c: Tensor, worked: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -83,26 +81,18 @@ def descend(model: nn.Module, x: Tensor, y: Tensor, goal: Goal, c: Tensor, steps
 
     A picture whose value has not become smaller for a tenth of the steps is dropped.
     """
-    found, far, left, walk = x.clone(), torch.full_like(c, torch.inf), torch.arange(len(x), device=x.device), Walk(x, rate, edge)
-    best, near, before, lowest = x, far, far, far
+    at = Working(x, y=y, c=c, walk=Walk(x, rate, edge), progress=Progress(c))
     for k in range(1, steps + 1):
-        z = runtime.watched(walk.pictures())
-        f, won = goal(model(z.to(x.dtype, copy=True)), y)
-        change = z.detach() - x
-        square, slope = change.square().flatten(1).sum(1), runtime.gradient(c * f, z)
-        nearer = won & (square < near)
-        best, near = torch.where(each(nearer), z.detach().to(x.dtype), best), torch.where(nearer, square, near)
-        lowest = torch.minimum(lowest, square + c * f.detach())
-        walk.step(slope + 2 * change)
-        if k % max(steps // 10, 1) == 0 and k < steps:
-            going = lowest < GAIN * before
-            if going.all():
-                before = lowest
-                continue
-            found[left], far[left] = best, near
-            x, y, c, left, best, near, walk = (part[going] for part in (x, y, c, left, best, near, walk))
-            before = lowest = lowest[going]
-            if not len(left):
-                return found, far
-    found[left], far[left] = best, near
-    return found, far
+        z = runtime.watched(at.walk.pictures())  # x' = (tanh(w) + 1) / 2
+        f, won = goal(model(z.to(x.dtype, copy=True)), at.y)
+        change = z.detach() - at.x
+        square = change.square().flatten(1).sum(1)
+        slope = runtime.gradient(at.c * f, z) + 2 * change
+        at.best.keep(won, z, square)
+        at.progress.see(square + at.c * f)
+        at.walk.step(slope)
+        if k % max(steps // 10, 1) == 0:
+            at.leave(at.progress.ended())
+            if not len(at):
+                break
+    return at.finish()

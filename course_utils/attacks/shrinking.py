@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-
 import torch
 from torch import Tensor, nn
 
@@ -11,23 +9,18 @@ from .. import runtime
 from .common import each, wide
 from .margins import Goal
 from .tanh_space import Walk
+from .working import Progress, Rows, Working
 
 LOOK = 5  # after so many steps it is seen which pictures have done it, and which give up
-GAIN = 0.999  # which a tenth of the steps must bring
 
 
-class MaxLimit:
+class MaxLimit(Rows):
     """|x' - x| <= tau, asked for by a penalty: the sum of (|x'_i - x_i| - tau)+."""
 
     growth, smallest, part = 2.0, 1 / 256, 0.9
 
     def __init__(self, x: Tensor) -> None:
         self.tau = wide(x).new_ones(len(x))
-
-    def __getitem__(self, chosen: Tensor) -> MaxLimit:
-        some = object.__new__(MaxLimit)
-        some.tau = self.tau[chosen]
-        return some
 
     def inside(self, moved: Tensor, x: Tensor) -> Tensor:
         return moved
@@ -56,7 +49,7 @@ class MaxLimit:
         return torch.zeros_like(failed)
 
 
-class PixelLimit:
+class PixelLimit(Rows):
     """Only some pixels may change; the penalty is |x' - x|^2."""
 
     growth, first = 10.0, 0.2
@@ -64,11 +57,6 @@ class PixelLimit:
     def __init__(self, x: Tensor) -> None:
         self.free = torch.ones_like(x[:, 0], dtype=torch.bool)  # [N, H, W]
         self.before, self.share = self.free, wide(x).new_full((len(x),), self.first)
-
-    def __getitem__(self, chosen: Tensor) -> PixelLimit:
-        some = object.__new__(PixelLimit)
-        some.free, some.before, some.share = self.free[chosen], self.before[chosen], self.share[chosen]
-        return some
 
     def inside(self, moved: Tensor, x: Tensor) -> Tensor:
         return torch.where(self.free[:, None], moved, wide(x))
@@ -106,37 +94,33 @@ def shrink(
     rate: float, edge: float,
 ) -> Tensor:  # fmt: skip
     """Adam on penalty + c f: at a success the limit becomes tighter; after `steps` steps, or where nothing is gained, c grows."""
-    best, left, walk = x.clone(), torch.arange(len(x), device=x.device), Walk(x, rate, edge)
-    found, steep = wide(x), torch.zeros_like(wide(x))
-    size = before = lowest = found.new_full((len(x),), torch.inf)
-    c = worked = torch.full_like(size, c)
-    hit, tenth = torch.zeros_like(size, dtype=torch.bool), max(steps // 10 // LOOK, 1) * LOOK
-    for k in itertools.count(1):
-        z = runtime.watched(limit.inside(walk.pictures(), x))
-        f, won = goal(model(z.to(x.dtype, copy=True)), y)
-        slope, change = runtime.gradient(c * f, z), z.detach() - x
-        steep = torch.where(each(won), steep, slope)  # of f, where the picture was last on the wrong side
-        value, pull = limit.penalty(change)
-        nearer = won & (limit.size(change) < size)
-        found, size = torch.where(each(nearer), z.detach(), found), limit.size(change).where(nearer, size)
-        hit, lowest = hit | (won & limit.kept(change)), torch.minimum(lowest, value + c * f.detach())
-        walk.step(slope + pull)
-        if k % LOOK:
-            continue
-        due = walk.taken % tenth == 0
-        stuck = ~hit & ((walk.taken >= steps) | due & (lowest >= GAIN * before))
-        limit.tighten(hit, found - x, steep)
-        worked, c = torch.where(hit, c, worked), torch.where(stuck, limit.growth * c, c)
-        spent = stuck & (c > most)
-        again = limit.relax(spent)
-        c, fresh = torch.where(again, worked, c), hit | stuck
-        walk.restart(fresh, torch.where(each(size < torch.inf), found, z.detach()))  # until something is found it walks on
-        before, lowest = torch.where(due, lowest, before).masked_fill(fresh, torch.inf), lowest.masked_fill(fresh, torch.inf)
-        going = ~(spent & ~again | hit & limit.over())
-        hit = torch.zeros_like(hit)
-        if not going.all():
-            best[left] = found.to(x.dtype)
-            parts = x, y, left, walk, limit, found, steep, size, before, lowest, c, worked, hit
-            x, y, left, walk, limit, found, steep, size, before, lowest, c, worked, hit = (part[going] for part in parts)
-            if not len(left):
-                return best
+    first, tenth = wide(x).new_full((len(x),), c), max(steps // 10 // LOOK, 1) * LOOK
+    at = Working(x, y=y, limit=limit, walk=Walk(x, rate, edge), progress=Progress(first), c=first, worked=first, steep=torch.zeros_like(wide(x)))
+    while len(at):
+        z, hit = few_steps(model, goal, at)
+        stuck = ~hit & (at.progress.ended(at.walk.taken % tenth == 0) | (at.walk.taken >= steps))
+        at.limit.tighten(hit, at.best.x - at.x, at.steep)
+        at.worked, at.c = torch.where(hit, at.c, at.worked), torch.where(stuck, limit.growth * at.c, at.c)
+        spent = stuck & (at.c > most)
+        again = at.limit.relax(spent)  # L0: back to the pixels before, and fewer of them at once
+        at.c, fresh = torch.where(again, at.worked, at.c), hit | stuck
+        at.walk.restart(fresh, torch.where(each(at.best.size < torch.inf), at.best.x, z))  # until something is found it walks on
+        at.progress.restart(fresh)
+        at.leave(spent & ~again | hit & at.limit.over())
+    return at.finish()[0].to(x.dtype)
+
+
+def few_steps(model: nn.Module, goal: Goal, at: Working) -> tuple[Tensor, Tensor]:
+    """LOOK steps of Adam on penalty + c f. The last pictures, and which were as wanted within their limit on the way."""
+    hit = torch.zeros_like(at.c, dtype=torch.bool)
+    for _ in range(LOOK):
+        z = runtime.watched(at.limit.inside(at.walk.pictures(), at.x))
+        f, won = goal(model(z.to(at.x.dtype, copy=True)), at.y)
+        slope, change = runtime.gradient(at.c * f, z), z.detach() - at.x
+        value, pull = at.limit.penalty(change)
+        at.best.keep(won, z, at.limit.size(change))
+        at.steep = torch.where(each(won), at.steep, slope)  # of c f, where the picture was last on the wrong side
+        hit = hit | (won & at.limit.kept(change))
+        at.progress.see(value + at.c * f)
+        at.walk.step(slope + pull)
+    return z.detach(), hit

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from .common import each, wide
+from .working import Rows
 
 FADE, FADE_SQUARE, TINY = 0.9, 0.999, 1e-8  # Adam's usual numbers
 
@@ -15,7 +16,7 @@ def to_tanh(x: Tensor, edge: float) -> Tensor:
     return torch.atanh((1 - edge) * (2 * wide(x) - 1))
 
 
-class Walk:
+class Walk(Rows):
     """Places w of pictures x' = (tanh(w) + 1) / 2, and Adam's state for each: pictures can be dropped, or begun anew."""
 
     def __init__(self, x: Tensor, rate: float, edge: float) -> None:
@@ -37,13 +38,6 @@ class Walk:
         size = self.rate / (1 - FADE**self.taken)
         spread = (self.square.sqrt() / each((1 - FADE_SQUARE**self.taken).sqrt())).add_(TINY)
         self.w -= each(size) * self.mean / spread
-
-    def __getitem__(self, chosen: Tensor) -> Walk:
-        """Some of the pictures."""
-        some = object.__new__(Walk)
-        some.rate, some.edge = self.rate, self.edge
-        some.w, some.mean, some.square, some.taken = (part[chosen] for part in (self.w, self.mean, self.square, self.taken))
-        return some
 
     def restart(self, chosen: Tensor, x: Tensor) -> None:
         """Begin anew at pictures x, where `chosen` `[N]` is True."""

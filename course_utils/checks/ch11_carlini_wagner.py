@@ -46,8 +46,7 @@ def logits() -> Iterator[Case]:
     scores[1] += 20
     scores[2, 2], scores[3, 3], scores[4] = 9, scores[3].max(), -8 + torch.arange(5.0)
     yield {"scores": scores, "t": t}
-    yield {"scores": -scores[:, [3, 0, 2, 4, 1, 1]] - 7, "t": (t + 2) % 6 % 4}
-    yield {"scores": (2 * scores).round() / 2, "t": t.flip(0)}
+    yield from ({"scores": -scores[:, [3, 0, 2, 4, 1, 1]] - 7, "t": (t + 2) % 6 % 4}, {"scores": (2 * scores).round() / 2, "t": t.flip(0)})
 
 
 def slopes(answer: Callable) -> None:
@@ -64,9 +63,7 @@ def slopes(answer: Callable) -> None:
 
 def bright() -> Iterator[Case]:
     x = (1.3 * torch.rand(4, 2, 4, 5, generator=generator(2)) - 0.15).clamp(0, 1)
-    yield {"x": x, "edge": 0.0137}
-    yield {"x": x.flip(0), "edge": 0.2}
-    yield {"x": x[:, :1], "edge": 1e-4}
+    yield from ({"x": x, "edge": 0.0137}, {"x": x.flip(0), "edge": 0.2}, {"x": x[:, :1], "edge": 1e-4})
 
 
 def finite(got: Tensor, case: Case) -> None:
@@ -82,9 +79,10 @@ EXERCISES = (
     ), mistakes=(
         (lambda s, t: (s.gather(1, t[:, None])[:, 0] - s.scatter(1, t[:, None], -torch.inf).amax(1)).relu(), "the sign is the wrong way round: f is above 0 where another class leads."),
         (lambda s, t: s.scatter(1, t[:, None], -torch.inf).amax(1) - s.gather(1, t[:, None])[:, 0], "f goes below 0 where the target leads; (.)^+ makes that 0."),
-        (lambda s, t: (s.scatter(1, t[:, None], 0.0).amax(1) - s.gather(1, t[:, None])[:, 0]).relu(),
-         "the target's logit is replaced by 0, which wins where all others are below 0; use -torch.inf."),
+        (lambda s, t: (s.scatter(1, t[:, None], 0.0).amax(1) - s.gather(1, t[:, None])[:, 0]).relu(), "the target's logit is replaced by 0, which wins where all others are below 0; use -torch.inf."),
         (lambda s, t: behind(s.softmax(1), t), "these are probabilities (that is f2); take the logits as they are."),
+        (lambda s, t: (s.topk(2).values[:, 1] - s.gather(1, t[:, None])[:, 0]).relu(), "the second largest logit is taken; where the target is behind, the strongest other class is the largest of all."),
+        (lambda s, t: (s.scatter(1, t[:, None], -torch.inf).amax(1) - s.gather(1, t[:, None])[:, 0]).abs(), "this is the absolute value; where the target leads, f is 0."),
         (lambda s, t: F.cross_entropy(s, t, reduction="none"), "this is the cross-entropy; take the difference of two logits."),
         (lambda s, t: behind(s, t).sum(), "one number for the whole batch; give one for each picture, [N]."),
         (lambda s, t: (s.scatter(1, t[:, None], -torch.inf).amax(1) - s[:, t].diagonal() + 0.01).relu(), "a margin is added; f is 0 as soon as the target leads."),
@@ -105,6 +103,9 @@ EXERCISES = (
         (lambda x, e: torch.atan((1 - e) * (2 * x - 1)), "this is the inverse of tan; that of tanh is torch.atanh."),
         (lambda x, e: torch.atanh(2 * (1 - e) * x - 1), "the shrinking is applied before 1 is subtracted: black stays at -1, whose atanh is infinite. Shrink 2x - 1."),
         (lambda x, e: torch.atanh((2 * x - 1).clamp(e - 1, 1 - e)), "2x - 1 is cut off at the ends; multiply it by 1 - edge, which keeps different greys different."),
+        (lambda x, e: torch.atanh(2 * x.clamp(e, 1 - e) - 1), "x is cut off at the ends; multiply 2x - 1 by 1 - edge, which keeps different greys different."),
+        (lambda x, e: torch.atanh((1 - 2 * e) * (2 * x - 1)), "the factor is 1 - edge, not 1 - 2 * edge."),
+        (lambda x, e: torch.atanh((1 - 1e-6) * (2 * x - 1)), "`edge` is not used; how far black is drawn towards grey is given."),
         (lambda x, e: 0.5 * torch.atanh((1 - e) * (2 * x - 1)), "half too much: w is atanh(2x - 1) itself."),
         (lambda x, e: 2 * torch.atanh((1 - e) * (2 * x - 1)), "w is atanh(2x - 1) itself, not twice that: with tanh(w) the factor 2 stands outside."),
         (lambda x, e: torch.atanh((1 - e) * (1 - 2 * x)), "black and white change places: 2x - 1."),
@@ -120,6 +121,7 @@ EXERCISES = (
         (searched(lambda low, high, c, w: (low, torch.where(w, c, high))), "low stays as it was; where c failed, it becomes c."),
         (searched(step=lambda low, high, c: (low + high) / 2), "where nothing has worked yet, half-way to infinity is infinity; there c becomes ten times as large."),
         (searched(step=lambda low, high, c: 10 * c), "c is always made larger; between low and high, the middle comes next."),
+        (lambda low, high, c, w: (*library_next_c(low, high, c, w)[:2], torch.where(w, library_next_c(low, high, c, w)[2], 10 * c)), "c becomes ten times as large wherever it failed; do so only where none has worked yet, where high is infinite."),
         (searched(step=lambda low, high, c: torch.where(high < torch.inf, (low * high).sqrt(), 10 * c)), "this is the geometric mean; take the middle, (low + high) / 2."),
         (searched(step=lambda low, high, c: torch.where(high < torch.inf, (high - low) / 2, 10 * c)), "this is half the distance; the middle is (low + high) / 2."),
         (searched(step=lambda low, high, c: torch.where(high < torch.inf, (low + high) / 2, 2 * c)), "c doubles; the L2 attack takes ten times as much."),
@@ -127,8 +129,7 @@ EXERCISES = (
         (lambda low, high, c, w: library_next_c(low, high, c, w.all().expand_as(w)), "the whole batch decides; each picture has its own search."),
         (lambda low, high, c, w: library_next_c(low, high, c, w.any().expand_as(w)), "the whole batch decides; each picture has its own search."),
         (lambda low, high, c, w: library_next_c(low, high, c, ~w), "worked and failed change places."),
-        (lambda low, high, c, w: (*library_next_c(low, high, c, w)[:2], torch.where(high < torch.inf, (low + high) / 2, 10 * c)),
-         "the next c is computed from the old low and high; take the new ones."),
+        (lambda low, high, c, w: (*library_next_c(low, high, c, w)[:2], torch.where(high < torch.inf, (low + high) / 2, 10 * c)), "the next c is computed from the old low and high; take the new ones."),
         (lambda low, high, c, w: (low, high, library_next_c(low, high, c, w)[2]), "low and high come back as they were; give the new ones."),
     )),
     Exercise("fewer_pixels", fewer_pixels, searching.masks, battery=(ONE_PICTURE, *TENSORS), difficulty=3, minutes=15, what="the new mask", hints=(
@@ -142,15 +143,14 @@ EXERCISES = (
         (lambda f, d, g, n: without(f, d.abs().sum(1), n), "only the change counts; how much a pixel matters is |change * slope|."),
         (lambda f, d, g, n: without(f, g.abs().sum(1), n), "only the slope counts; how much a pixel matters is |change * slope|."),
         (lambda f, d, g, n: without(f, d.abs().sum(1) * g.abs().sum(1), n), "change and slope are summed over the colours one by one; multiply first, colour by colour."),
-        (lambda f, d, g, n: without(f, (d * g).abs().amax(1), n), "only the strongest colour counts; add the colours up."),
+        (lambda f, d, g, n: without(f, (d * g).abs().amax(1), n), "the strongest colour decides; add the colours up, without a maximum and without squares."),
         (lambda f, d, g, n: f & ~without(f, (d * g).abs().sum(1), n), "these are the pixels that become fixed; give those that stay free."),
         (lambda f, d, g, n: without(torch.ones_like(f), (d * g).abs().sum(1), n), "pixels that are fixed already are counted again, and are free again; look among the free ones alone."),
-        (lambda f, d, g, n: f & without(torch.ones_like(f), (d * g).abs().sum(1), n), "pixels that are fixed already matter least, and are fixed again; look among the free ones alone: .where(free, torch.inf)."),
+        (lambda f, d, g, n: f & without(torch.ones_like(f), (d * g).abs().sum(1), n), "the pixels that are fixed already matter least and are fixed again, so that too few new ones are; look among the free ones alone: .where(free, torch.inf)."),
         (lambda f, d, g, n: without(f, (d * g).abs().sum(1), n + 1), "one too many becomes fixed."),
         (lambda f, d, g, n: without(f, (d * g).abs().sum(1), n - 1), "one too few becomes fixed."),
         (lambda f, d, g, n: without(f, (d * g).abs().sum(1), torch.ones_like(n)), "one pixel becomes fixed; `count` says how many."),
         (lambda f, d, g, n: without(f, (d * g).abs().sum(1), n[:1].expand_as(n)), "the first picture's count is used for all; each has its own."),
-        (lambda f, d, g, n: f & ((d * g).abs().sum(1).where(f, torch.inf).flatten(1).argsort(1).view_as(f) >= n[:, None, None]),
-         "argsort says which pixel comes first, second, ...; the rank of each pixel is the argsort of that: .argsort(1).argsort(1)."),
+        (lambda f, d, g, n: f & ((d * g).abs().sum(1).where(f, torch.inf).flatten(1).argsort(1).view_as(f) >= n[:, None, None]), "argsort says which pixel comes first, second, ...; the rank of each pixel is the argsort of that: .argsort(1).argsort(1)."),
     )),
 )  # fmt: skip
