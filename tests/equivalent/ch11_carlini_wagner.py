@@ -14,6 +14,7 @@ EQUIVALENT = {
     "behind/behind_by_mask: decimal changed: …": "that is far below all logits as well",
     "behind/behind_the_best: axis dropped: … -> …squeeze()": "for one picture the number is subtracted from a list of one, which gives a list of one",
     "behind/behind_one_by_one: operand dropped: … -> rest = torch.cat([row[:k], row[1:]])": ALL,
+    "behind/behind_one_by_one: operand dropped: … -> rest = torch.cat([row[:k], row[k:]])": ALL,
     "behind/behind_one_by_one: number off by one: … -> rest = torch.cat([row[:k], row[k + 0:]])": ALL,
     "next_c/c_one_by_one: tolist dropped: …": LISTS,
     "fewer_pixels/solution: mean for sum: …": SHARE,
