@@ -56,6 +56,10 @@ PLANS = {
     "lenet-mnist": Plan("digits", "mnist", 12),
     "lenet-digits-fgsm": Plan("digits", "drawn", 8, pictures=30_000, loss=half_fgsm, note="adversarial training: FGSM, eps 0.25"),
     "lenet-mnist-fgsm": Plan("digits", "mnist", 3, loss=half_fgsm, note="adversarial training: FGSM, eps 0.25"),
+    "stridenet-digits": Plan("digits", "drawn", 12, pictures=30_000),
+    "stridenet-mnist": Plan("digits", "mnist", 12),
+    "twopairs-digits": Plan("digits", "drawn", 12, pictures=30_000),
+    "twopairs-mnist": Plan("digits", "mnist", 12),
     "signnet-signs": Plan("signs", "drawn", 12, pictures=16_000, norm=True, augment=training.jitter(light=0.2)),
     "signnet-gtsrb": Plan("signs", "gtsrb", 24, norm=True, augment=training.jitter(light=0.5), smoothing=0.05),
     # Chapter 04's control: trained on their own, from another start, half as wide.

@@ -33,6 +33,9 @@ FREE = {
     "deepfool": attacks.deepfool,
     "deepfool linf": partial(attacks.deepfool, norm="linf"),
     "lbfgs": partial(attacks.lbfgs, searches=4, steps=16),
+    "carlini-wagner": partial(attacks.carlini_wagner, c=1.0, search=2, steps=40, rate=0.1, edge=0.01),
+    "carlini-wagner linf": partial(attacks.carlini_wagner, norm="linf", c=1.0, steps=20, rate=0.1, edge=0.01),
+    "carlini-wagner l0": partial(attacks.carlini_wagner, norm="l0", c=1.0, steps=20, rate=0.1, edge=0.01),
 }
 EVERY = {**{name: partial(attack, eps=0.1) for name, attack in BUDGET.items()}, **FREE}
 every_attack = pytest.mark.parametrize("attack", EVERY.values(), ids=EVERY)

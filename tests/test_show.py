@@ -48,6 +48,7 @@ FIGURES: dict[str, Callable[[int], Figure]] = {
     "pictures": lambda channels: show.pictures(some(5, channels), [f"picture {i}" for i in range(5)], columns=3, title="five"),
     "one picture": lambda channels: show.pictures(some(1, channels)),
     "rows": every_row,
+    "table of pictures": lambda channels: show.table_of(some(6, channels).unflatten(0, (2, 3)), "ab", "cde"),
     "scores": lambda channels: show.scores(some(3, channels), likely(), NAMES, y=torch.tensor([0, 1, 2]), titles=NAMES),
     "curves": lambda channels: show.curves([0, 0.1, 0.2], {"a": [1.0, 0.5, 0.1], "b": [1.0, 1.0, 0.0]}, xlabel="eps", ylabel="%", count=100),
     "one curve": lambda channels: show.curves([1, 10, 100], {"a": [3.0, 20.0, 7.0]}, xlabel="x", ylabel="y", percent=False, log=True),
@@ -114,6 +115,18 @@ def test_pictures_are_set_in_columns() -> None:
     assert [a.get_title() for a in figure.axes] == list("abcde") and all(a.images for a in figure.axes)
     lefts, tops = ([round(getattr(a.get_position(), side), 3) for a in figure.axes] for side in ("x0", "y1"))
     assert lefts[:3] == sorted(set(lefts)) and lefts[3:] == lefts[:2] and tops[:3] == [tops[0]] * 3 and tops[3:] == [tops[3]] * 2 < tops[:2]
+
+
+def test_a_table_of_pictures_has_each_in_its_place() -> None:
+    """Two rows of three, black but for one; its names stand beside and above it."""
+    x = torch.zeros(2, 3, 1, 20, 20)
+    x[1, 2] = 0.5
+    figure = show.table_of(x, ["upper", "lower"], list("abc"))
+    (axes,), pixels = figure.axes, decoded(figure)
+    left, low, right, high = axes.get_position().extents * np.tile([pixels.shape[1], pixels.shape[0]], 2)
+    seen = [[pixels[int(pixels.shape[0] - high + (i + 0.5) * (high - low) / 2), int(left + (j + 0.5) * (right - left) / 3), 0] for j in range(3)] for i in range(2)]
+    assert np.abs(np.array(seen, int) - [[0, 0, 0], [0, 0, 127]]).max() <= 1
+    assert [text.get_text() for text in figure.texts] == ["upper", "lower", "a", "b", "c"]
 
 
 def test_a_change_is_stretched_around_middle_grey() -> None:

@@ -2,10 +2,10 @@
 
 from .checkpoints import available, classifier, decoder, load, save
 from .decoders import Decoder
-from .networks import AENet10, AllConv, Autoencoder, Chain, DenseNet10, LeNet, NiN, Normalized, SceneNet, SignNet, SmallVGG, StrideNet
+from .networks import AENet10, AllConv, Autoencoder, Chain, DenseNet10, LeNet, NiN, Normalized, SceneNet, SignNet, SmallVGG, StrideNet, TwoPairs
 from .residual import Residual, ResNet
 
 __all__ = [
     "AENet10", "AllConv", "Autoencoder", "Chain", "Decoder", "DenseNet10", "LeNet", "NiN", "Normalized", "ResNet", "Residual", "SceneNet", "SignNet",
-    "SmallVGG", "StrideNet", "available", "classifier", "decoder", "load", "save",
+    "SmallVGG", "StrideNet", "TwoPairs", "available", "classifier", "decoder", "load", "save",
 ]  # fmt: skip

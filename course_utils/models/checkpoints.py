@@ -16,7 +16,7 @@ from .. import runtime
 from ..data import WORLDS
 from ..data.downloads import FetchError
 from .decoders import Decoder
-from .networks import AENet10, AllConv, DenseNet10, LeNet, Normalized, SceneNet, SignNet
+from .networks import AENet10, AllConv, DenseNet10, LeNet, Normalized, SceneNet, SignNet, StrideNet, TwoPairs
 from .residual import ResNet
 
 
@@ -31,6 +31,10 @@ NETWORKS: dict[str, Callable[[], nn.Module]] = {
     "lenet-mnist": LeNet,
     "lenet-digits-fgsm": LeNet,  # trained on FGSM pictures, eps 0.25
     "lenet-mnist-fgsm": LeNet,
+    "stridenet-digits": lambda: StrideNet(5, 2),  # a third of LeNet's work: chapter 11 attacks it hundreds of times
+    "stridenet-mnist": lambda: StrideNet(5, 2),
+    "twopairs-digits": TwoPairs,  # as in the paper of Carlini and Wagner
+    "twopairs-mnist": TwoPairs,
     "fc10-digits": DenseNet10,
     "fc10-mnist": DenseNet10,
     "fc10-digits-decay0.01": DenseNet10,  # Szegedy's FC10(1e-2) and FC10(1); the plain name is FC10(1e-4)

@@ -64,6 +64,24 @@ class StrideNet(Chain):
         self.classes = classes
 
 
+class TwoPairs(Chain):
+    """The network that Carlini and Wagner attack, from the paper on defensive distillation (Papernot 2016), for 28x28 grey pictures.
+
+    Two pairs of 3x3 convolutions that keep no margin, a pooling behind each, and two fully connected layers.
+    """
+
+    def __init__(self, classes: int = 10, width: int = 32, hidden: int = 200) -> None:
+        w = width
+        super().__init__(
+            nn.Conv2d(1, w, 3), nn.ReLU(), nn.Conv2d(w, w, 3), nn.ReLU(), nn.MaxPool2d(2),
+            nn.Conv2d(w, 2 * w, 3), nn.ReLU(), nn.Conv2d(2 * w, 2 * w, 3), nn.ReLU(), nn.MaxPool2d(2),
+            nn.Flatten(), nn.Linear(2 * w * 16, hidden), nn.ReLU(), nn.Dropout(0.5), nn.Linear(hidden, hidden), nn.ReLU(),
+            nn.Linear(hidden, classes),
+        )  # fmt: skip
+        self.to(memory_format=torch.channels_last)
+        self.classes = classes
+
+
 class DenseNet10(Chain):
     """The fully connected nets of Szegedy 2013: sigmoid layers, then 10 classes. No hidden layer: a linear classifier.
 

@@ -3,7 +3,7 @@
 from .animation import Animation
 from .boxes import boxed
 from .canvas import COLOURS, INK, PALE, as_array, bare, draw_map, draw_picture, new_figure, png, style
-from .figures import Row, curves, pictures, rows, stretch
+from .figures import Row, curves, pictures, rows, stretch, table_of
 from .layout import PAGE, TALL, WORDS
 from .scores import draw_scores, scores, short
 from .tables import Table, paper_and_here, recorded
@@ -11,5 +11,5 @@ from .tables import Table, paper_and_here, recorded
 __all__ = [
     "Animation", "COLOURS", "INK", "PAGE", "PALE", "Row", "TALL", "Table", "WORDS", "as_array", "bare", "boxed", "curves", "draw_map",
     "draw_picture", "draw_scores", "new_figure", "paper_and_here", "pictures", "png", "recorded", "rows", "scores", "short", "stretch",
-    "style",
+    "style", "table_of",
 ]  # fmt: skip

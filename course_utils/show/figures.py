@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -82,6 +83,27 @@ def grid(lines: Sequence[Row], size: float | None, frame: bool, height: float, t
         words_at(figure, left - 0.12, top + 0.5 * tall, label, va="center", ha="right")
         top += tall + gap
     return figure
+
+
+def table_of(x: Tensor, down: Sequence[str], across: Sequence[str], *, size: float = TALL - 0.35) -> Figure:
+    """A table of pictures `[R, C, channels, H, W]`, what its rows and columns are called at the left and above; `size`: its height.
+
+    One picture of all: a hundred axes would take a second.
+    """
+    lines, columns, _, tall, wide = x.shape
+    gap = max(1, round(0.05 * wide))
+    page = x.new_ones(x.shape[2], lines * (tall + gap) - gap, columns * (wide + gap) - gap)
+    for i, j in itertools.product(range(lines), range(columns)):
+        page[:, i * (tall + gap) : i * (tall + gap) + tall, j * (wide + gap) : j * (wide + gap) + wide] = x[i, j]
+    pixel, left, top = size / page.shape[1], max(map(width_of, down)) + 0.15, LINE + 0.08
+    figure = blank(left + pixel * page.shape[2] + EDGE, top + size + EDGE)
+    draw_picture(axes_at(figure, left, top, pixel * page.shape[2], size), page)
+    for i, name in enumerate(down):
+        words_at(figure, left - 0.12, top + pixel * (i * (tall + gap) + tall / 2), name, va="center", ha="right")
+    for j, name in enumerate(across):
+        words_at(figure, left + pixel * (j * (wide + gap) + wide / 2), top - 0.05, name, va="bottom", ha="center")
+    return figure
+
 
 
 def draw_item(axes: Axes, row: Row, i: int, title: str, frame: bool) -> None:

@@ -40,6 +40,14 @@ def recorded(name: str) -> dict:
     return json.loads((place / f"{name}.json").read_text())
 
 
+def made(about: Mapping) -> str:
+    """How many pictures, and on which machine; part by part, where several runs made the parts of a table."""
+    runs: dict[tuple[int, str], list[str]] = {}
+    for part, how in about.get("parts", {"": about}).items():
+        runs.setdefault((how["count"], how["device"]), []).append(part)
+    return "; ".join((f"{', '.join(parts)}: " if any(parts) else "") + f"{count} pictures, {device}" for (count, device), parts in runs.items())
+
+
 def paper_and_here(
     result: str, rows: Mapping[str, tuple[str, str, float | None]], *, form: str = "{:.1f} %"
 ) -> Table:
@@ -54,8 +62,5 @@ def paper_and_here(
         [what, paper or "–", form.format(numbers[runtime.pick("recorded number", key, numbers)]), "–" if here is None else form.format(here)]
         for key, (what, paper, here) in rows.items()
     ]
-    note = (
-        f"Recorded: {about['source']}, {about['count']} pictures, {about['device']}, seed {about['seed']}, "
-        f"{about['date']}; `{about['command']}`. Here: the run on this page."
-    )
+    note = f"Recorded: {about['source']}, {made(about)}, seed {about['seed']}, {about['date']}; `{about['command']}`. Here: the run on this page."
     return Table(["what", "paper", "recorded at full scale", "here"], body, note)

@@ -15,4 +15,5 @@ CHAPTERS: dict[str, tuple[str, ...]] = {
     "ch07_adversarial_rubbish": ("shortest",),
     "ch09_fgsm": ("beat_fgsm",),
     "ch10_iterative": ("ten_gradients",),
+    "ch11_carlini_wagner": ("forty_gradients",),
 }
