@@ -43,14 +43,13 @@ def geometry(lens: Lens, x: Tensor, size: int) -> Tensor:
     """
     turn, tip, roll, zoom, right, down, barrel, far = (column(v, x, name)[:, 0, 0, 0] for v, name in zip(lens, lens._fields))
     (ct, st), (cp, sp), (cr, sr) = ((torch.deg2rad(a).cos(), torch.deg2rad(a).sin()) for a in (turn, tip, roll))
-    one, none = torch.ones_like(turn), torch.zeros_like(turn)
     rows = [zoom * (ct * cr + st * sp * sr), zoom * (st * sp * cr - ct * sr), right, zoom * cp * sr, zoom * cp * cr, down,
-            (ct * sp * sr - st * cr) / far, (st * sr + ct * sp * cr) / far, one]  # fmt: skip
+            (ct * sp * sr - st * cr) / far, (st * sr + ct * sp * cr) / far, torch.ones_like(turn)]  # fmt: skip
     back = torch.linalg.inv(torch.stack(rows, 1).reshape(-1, 3, 3).double()).to(x.dtype)
     place = (2 * torch.arange(size, dtype=x.dtype, device=x.device) + 1) / size - 1
     across, low = place.expand(size, size), place[:, None].expand(size, size)
     bent = 1 + barrel[:, None, None] * (across.square() + low.square())
-    points = torch.stack([across * bent, low * bent, (one + none)[:, None, None].expand_as(bent)], 3)
+    points = torch.stack([across * bent, low * bent, torch.ones_like(bent)], 3)
     seen = points.flatten(1, 2) @ back.transpose(1, 2)
     return (seen[..., :2] / seen[..., 2:].clamp_min(1e-3)).unflatten(1, (size, size))
 
@@ -114,8 +113,7 @@ def photograph(x: Tensor, *, strength: float = 1.0, generator: torch.Generator |
 
     strength: 0 gives the picture back in whole grey levels, 1 is a phone held by hand over a sheet of paper, 2 a hurried one. Drawn for
     each picture: turned and tipped by up to 3 degrees, rolled by 1, cut 2 % too wide or narrow, off by 1 %; barrel or pincushion up to 0.02;
-    out of focus by 0.3 to 0.9 % of its width / 2.24 (0.3 to 0.9 pixels of 224); light of 0.85 to 1.15, sloping by up to 0.1; black at 0 to 0.06;
-    noise of 1 to 3 grey levels.
+    out of focus by 0.5 to 1.3 pixels, if it had 224; light of 0.85 to 1.15, sloping by up to 0.1; black at 0 to 0.06; noise of 1 to 4 grey levels.
     """
     chance, s = source(generator), check_positive(strength, "strength")
     square(x)
@@ -124,7 +122,7 @@ def photograph(x: Tensor, *, strength: float = 1.0, generator: torch.Generator |
         return uniform(s * low, s * high, x, chance)
 
     lens = Lens(drawn(-3, 3), drawn(-3, 3), drawn(-1, 1), 1 + drawn(-0.02, 0.02), drawn(-0.02, 0.02), drawn(-0.02, 0.02), drawn(-0.02, 0.02))
-    sheet = blur(warp(x, lens), drawn(0.3, 0.9) * x.shape[2] / 224)
+    sheet = blur(warp(x, lens), drawn(0.5, 1.3) * x.shape[2] / 224)
     lit = light(sheet, 1 + drawn(-0.15, 0.15), drawn(0, 0.06), drawn(-0.1, 0.1), uniform(0, 360, x, chance))
-    grain = column(drawn(1 / 255, 3 / 255), x, "noise") * normal(tuple(x.shape), x, chance)
+    grain = column(drawn(1 / 255, 4 / 255), x, "noise") * normal(tuple(x.shape), x, chance)
     return grey_levels((lit + grain).clamp(0, 1))

@@ -22,13 +22,15 @@ def roadside(
 ) -> Tensor:  # fmt: skip
     """What a network is given of flat pictures `x` `[N, C, S, S]` that stand by the road, `[N, C, size, size]`; differentiable throughout.
 
-    distance: in metres; the square in which the sign stands is FOCAL * METRES / distance pixels wide (96 at 6 m, 16 at 36 m). angle: degrees by
+    distance: in metres; the square in which the sign stands is FOCAL * METRES / distance pixels wide (72 at 8 m, 16 at 36 m; never more
+    than 1.5 times `size`). angle: degrees by
     which it is turned away about its pole. Both: one number, one a picture `[N]`, or (low, high) between which each picture's is drawn.
     behind `[N, C, H, W]`: the street; grey, if not given. shape `[N, 1, S, S]`: 1 where there is sign, 0 where the street is seen. weather: how much
     the rest varies from picture to picture: light, tip and roll, place, focus, and the sensor's noise; 0 is a clear still day.
     """
     size, chance, w = check_count(size, "size"), source(generator), check_positive(weather, "weather")
     square(x)
+    fine = 3 * size // 2  # the frame is computed somewhat finer than it is given
     distance, angle = (uniform(*v, x, chance) if isinstance(v, tuple) else v for v in (distance, angle))
 
     def drawn(low: float, high: float) -> Tensor:
@@ -36,10 +38,10 @@ def roadside(
 
     lens = Lens(angle, drawn(-4, 4), drawn(-3, 3), 0.95 + drawn(-0.05, 0.05), drawn(-0.05, 0.05), drawn(-0.05, 0.05), far=8.0)
     here = torch.ones_like(x[:, :1]) if shape is None else matched(shape, x, "shape")
-    plate = warp(torch.cat([x * here, here], 1), lens, size=2 * size, padding="zeros")
+    plate = warp(torch.cat([x * here, here], 1), lens, size=fine, padding="zeros")
     front, cover = plate[:, :-1], plate[:, -1:]
-    street = front.new_full((1, 1, 1, 1), 0.5) if behind is None else F.interpolate(matched(behind, x, "behind"), size=(2 * size,) * 2, mode="bilinear")
+    street = front.new_full((1, 1, 1, 1), 0.5) if behind is None else F.interpolate(matched(behind, x, "behind"), size=(fine, fine), mode="bilinear")
     lit = light(front + (1 - cover) * street, 1 + drawn(-0.25, 0.25), drawn(0, 0.04), drawn(-0.15, 0.15), uniform(0, 360, x, chance))
-    pixels = (FOCAL * METRES / column(distance, x, "distance")[:, 0, 0, 0]).clamp(4, 2 * size)
-    focused = blur(lit, 2 * size * (0.35 + drawn(0, 0.35)) / pixels)  # the lens: a third to two thirds of a pixel of the sensor
-    return sensor(focused, pixels, 2 * size, noise=w * 0.006 + drawn(0, 0.012), generator=chance, size=size)
+    pixels = (FOCAL * METRES / column(distance, x, "distance")[:, 0, 0, 0]).clamp(4, fine)
+    focused = blur(lit, fine * (0.35 + drawn(0, 0.35)) / pixels)  # the lens: a third to two thirds of a pixel of the sensor
+    return sensor(focused, pixels, fine, noise=w * 0.006 + drawn(0, 0.012), generator=chance, size=size)
