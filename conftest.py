@@ -20,7 +20,7 @@ from pathlib import Path
 import pytest
 from nbval import kernel, plugin
 
-pytest_plugins = ["tests.mutation.collect"]  # the mutants of each chapter's right answers
+pytest_plugins = ["tests.mutation.collect", "tests.tries"]  # the mutants of right answers; `said` of the open tasks
 
 TOLERANCE = 1e-2  # decimals may differ by this, relative or absolute; whole numbers may not
 SECONDS = float(os.environ.get("COURSE_NOTEBOOK_SECONDS", "60"))  # a slow machine may ask for more

@@ -10,8 +10,9 @@ from torch import Tensor, nn
 from course_utils import attacks
 
 
-def in_parts(attack: Callable[[Tensor, Tensor], Tensor], x: Tensor, y: Tensor, size: int = 50) -> Tensor:
-    """The attack on `size` pictures at a time, so that memory stays small."""
+def in_parts(attack: Callable[[Tensor, Tensor], Tensor], x: Tensor, y: Tensor, size: int | None = None) -> Tensor:
+    """The attack on `size` pictures at a time, so that memory stays small: 50, or 250 on a GPU."""
+    size = size or (250 if x.is_cuda else 50)
     return torch.cat([attack(a, b) for a, b in zip(x.split(size), y.split(size))])
 
 

@@ -46,6 +46,17 @@ def test_device_is_chosen_and_kept() -> None:
     assert runtime.device("meta").type == "meta" and runtime.device().type == "meta"
 
 
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU (CUDA), and there is none here")
+def test_a_gpu_convolves_in_full_precision() -> None:
+    torch.backends.cudnn.allow_tf32 = True
+    runtime.device("cuda")
+    x, layer = torch.randn(8, 64, 28, 28), torch.nn.Conv2d(64, 64, 3)
+    with torch.no_grad():
+        expected = layer.double()(x.double())
+        found = layer.float().cuda()(x.cuda()).cpu()
+    assert not torch.backends.cudnn.allow_tf32 and (found - expected).abs().max() < 1e-5
+
+
 def test_device_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     devices._chosen.clear()
     monkeypatch.setenv("COURSE_DEVICE", "meta")

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 
 from course_utils import models, scores
-from course_utils.exercises import attempt, open_task
+from course_utils.exercises import open_task
 from course_utils.tasks import ch00_start_here as task
 
 
@@ -56,18 +56,6 @@ REFUSED = (
     (lambda m, x, y, n: x.clone().requires_grad_(), "carries the graph"),
     (lambda m, x, y: x, "must take the arguments (model, x, y, pixels)"),
 )  # fmt: skip
-
-
-@pytest.fixture
-def said(capsys: pytest.CaptureFixture, tmp_path, monkeypatch: pytest.MonkeyPatch):
-    """What attempt prints; scores are kept in a folder of this test."""
-    monkeypatch.setattr(scores, "file", lambda: tmp_path / "work" / "scores.json")
-
-    def run(answer) -> str:
-        attempt("few_pixels", answer)
-        return capsys.readouterr().out
-
-    return run
 
 
 def test_chance_hardly_fools_and_the_goal_asks_for_a_thought() -> None:

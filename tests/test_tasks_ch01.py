@@ -9,7 +9,7 @@ import torch.nn.functional as F
 
 from course_utils import models, runtime, scores, visualize
 from course_utils.checking import guard
-from course_utils.exercises import attempt, open_task
+from course_utils.exercises import open_task
 from course_utils.tasks import ch01_weights as task
 
 
@@ -59,18 +59,6 @@ REFUSED = (
     (lambda m, x, y, c: None, "returns nothing"),
     (lambda m, x: [0], "must take the arguments (model, x, y, count)"),
 )
-
-
-@pytest.fixture
-def said(capsys: pytest.CaptureFixture, tmp_path, monkeypatch: pytest.MonkeyPatch):
-    """What attempt prints; scores are kept in a folder of this test."""
-    monkeypatch.setattr(scores, "file", lambda: tmp_path / "work" / "scores.json")
-
-    def run(answer) -> str:
-        attempt("least_needed", answer)
-        return capsys.readouterr().out
-
-    return run
 
 
 def test_the_goal_is_above_the_smallest_filters_and_below_what_looks_behind_them() -> None:

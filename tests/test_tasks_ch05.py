@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from course_utils import data, models, scores, visualize
-from course_utils.exercises import attempt, open_task
+from course_utils.exercises import open_task
 from course_utils.tasks import ch05_optimization as task
 
 
@@ -29,18 +29,6 @@ REFUSED = (
     (lambda m, s, y: None, "returns nothing"),
     (lambda m, s: s, "must take the arguments (model, start, y)"),
 )
-
-
-@pytest.fixture
-def said(capsys: pytest.CaptureFixture, tmp_path, monkeypatch: pytest.MonkeyPatch):
-    """What attempt prints; scores are kept in a folder of this test."""
-    monkeypatch.setattr(scores, "file", lambda: tmp_path / "work" / "scores.json")
-
-    def run(answer) -> str:
-        attempt("surer_images", answer)
-        return capsys.readouterr().out
-
-    return run
 
 
 def test_the_goal_is_above_the_course_and_below_momentum(said) -> None:

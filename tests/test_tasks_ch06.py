@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from course_utils import layers, models, scores, visualize
-from course_utils.exercises import attempt, open_task
+from course_utils.exercises import open_task
 from course_utils.tasks import ch06_inversion as task
 
 
@@ -43,18 +43,6 @@ REFUSED = (
     (lambda m, t, s: None, "returns nothing"),
     (lambda m, t: t, "must take the arguments (model, target, start)"),
 )
-
-
-@pytest.fixture
-def said(capsys: pytest.CaptureFixture, tmp_path, monkeypatch: pytest.MonkeyPatch):
-    """What attempt prints; scores are kept in a folder of this test."""
-    monkeypatch.setattr(scores, "file", lambda: tmp_path / "work" / "scores.json")
-
-    def run(answer) -> str:
-        attempt("bring_back", answer)
-        return capsys.readouterr().out
-
-    return run
 
 
 def test_both_methods_reach_the_goal_and_the_course_does_not(said) -> None:

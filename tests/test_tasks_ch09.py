@@ -10,7 +10,7 @@ import torch.nn.functional as F
 
 from course_utils import attacks, models, scores
 from course_utils.checking import counting
-from course_utils.exercises import attempt, open_task
+from course_utils.exercises import open_task
 from course_utils.tasks import ch09_fgsm as task
 
 import torch._dynamo  # isort: skip  # the first use of torch.func imports it, which takes seconds: not inside a timed answer
@@ -32,7 +32,7 @@ def edits(model, x, y, eps):
 
 
 def own_budget(model, x, y, eps):
-    return attacks.fgsm(model, x, y, eps=task.EPS)
+    return attacks.fgsm(model, x, y, eps=task.success.eps)
 
 
 def another_network(model, x, y, eps):
@@ -76,18 +76,6 @@ REFUSED = (
     (lambda m, x, y, e: x.clone().requires_grad_(), "carries the graph"),
     (lambda m, x, y: x, "must take the arguments (model, x, y, eps)"),
 )
-
-
-@pytest.fixture
-def said(capsys: pytest.CaptureFixture, tmp_path, monkeypatch: pytest.MonkeyPatch):
-    """What attempt prints; scores are kept in a folder of this test."""
-    monkeypatch.setattr(scores, "file", lambda: tmp_path / "work" / "scores.json")
-
-    def run(answer) -> str:
-        attempt("beat_fgsm", answer)
-        return capsys.readouterr().out
-
-    return run
 
 
 def test_the_goal_is_above_fgsm_and_below_five_steps() -> None:

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from course_utils import attacks, models, runtime, scores
-from course_utils.exercises import attempt, open_task
+from course_utils.exercises import open_task
 from course_utils.tasks import ch10_iterative as task
 
 
@@ -30,7 +30,7 @@ def another_network(model, x, y, eps):
 
 REFUSED = (
     (lambda m, x, y, e: x.add_(e).clamp_(0, 1), "in place"),
-    (lambda m, x, y, e: attacks.pgd(m, x, y, eps=task.EPS, steps=10), "with eps 0.1"),
+    (lambda m, x, y, e: attacks.pgd(m, x, y, eps=task.success.eps, steps=10), "with eps 0.1"),
     (lambda m, x, y, e: x + e, "pixels leave [0, 1]"),
     (lambda m, x, y, e: attacks.pgd(m, x, y, eps=e, steps=11), "11 gradients were taken"),
     (lambda m, x, y, e: attacks.pgd(m, x, y, eps=e, steps=6, restarts=2), "gradients were taken"),
@@ -42,18 +42,6 @@ REFUSED = (
     (lambda m, x, y, e: x.clone().requires_grad_(), "carries the graph"),
     (lambda m, x, y: x, "must take the arguments (model, x, y, eps)"),
 )
-
-
-@pytest.fixture
-def said(capsys: pytest.CaptureFixture, tmp_path, monkeypatch: pytest.MonkeyPatch):
-    """What attempt prints, with few pictures; scores are kept in a folder of this test."""
-    monkeypatch.setattr(scores, "file", lambda: tmp_path / "work" / "scores.json")
-
-    def run(answer) -> str:
-        attempt("ten_gradients", answer)
-        return capsys.readouterr().out
-
-    return run
 
 
 def test_the_goal_is_above_pgd_and_below_smaller_steps(said) -> None:
@@ -82,4 +70,4 @@ def test_cheats_are_refused(cheat, words: str, said) -> None:
 
 def test_ten_gradients_of_each_picture_are_allowed() -> None:
     net, x, y = models.load("lenet-digits-fgsm"), torch.rand(3, 1, 28, 28), torch.arange(3)
-    assert task.attacked(task.pgd, net, x, y, 0.1).shape == x.shape
+    assert task.success.attacked(task.pgd, net, x, y, 0.1).shape == x.shape

@@ -2,40 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from torch import Tensor, nn
 
-from .. import attacks, data, measure, models, runtime
-from ..checking import OpenTask, counted, expect_budget, expect_gradients
+from .. import attacks
+from ..checking import OpenTask
+from .fooling import Fooling
 
-EPS, GRADIENTS, PICTURES, SEED = 0.12, 5, 300, 5  # FGSM fools about half at this eps; the chapter shows the pictures of seed 0
+# FGSM fools about half at this eps.
+success = Fooling("lenet-digits", eps=0.12, gradients=5, pictures=300)
 
 
 def fgsm(model: nn.Module, x: Tensor, y: Tensor, eps: float) -> Tensor:
     """One gradient, one step."""
     return attacks.fgsm(model, x, y, eps=eps)
-
-
-def success(attack: Callable) -> float:
-    """Percent of the pictures that LeNet had right which `attack(model, x, y, eps)` makes it get wrong.
-
-    Drawn pictures and the LeNet for them, whatever data the chapter runs on. First on a few pictures with half the eps:
-    an attack that has its own eps in mind goes over that budget.
-    """
-    net = models.load("lenet-digits")
-    pictures = data.load("digits", "test", n=PICTURES, source="drawn", seed=SEED)
-    x, y = pictures.x.to(runtime.device()), pictures.y.to(runtime.device())
-    attacked(attack, net, x[:20], y[:20], EPS / 2)
-    return 100 * measure.success_rate(net, attacked(attack, net, x, y, EPS), y, x=x)
-
-
-def attacked(attack: Callable, net: nn.Module, x: Tensor, y: Tensor, eps: float) -> Tensor:
-    """What the attack makes of the pictures, when it keeps the rules."""
-    got, used = counted(attack, x, "the batch of attacked pictures", model=net, x=x, y=y, eps=eps)
-    expect_budget(got, {"x": x, "eps": eps})
-    expect_gradients(used, GRADIENTS)
-    return got
 
 
 TASKS = (

@@ -2,40 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from torch import Tensor, nn
 
-from .. import attacks, data, measure, models, runtime
-from ..checking import OpenTask, counted, expect_budget, expect_gradients
+from .. import attacks
+from ..checking import OpenTask
+from .fooling import Fooling
 
-EPS, GRADIENTS, PICTURES, SEED = 0.2, 10, 200, 5  # PGD's ten steps fool less than half at this eps; seed 0 is the chapter's
+# PGD's ten steps fool less than half at this eps.
+success = Fooling("lenet-digits-fgsm", eps=0.2, gradients=10)
 
 
 def pgd(model: nn.Module, x: Tensor, y: Tensor, eps: float) -> Tensor:
     """Ten steps of eps / 4 from a random start."""
-    return attacks.pgd(model, x, y, eps=eps, steps=GRADIENTS)
-
-
-def success(attack: Callable) -> float:
-    """Percent of the digits that the network had right which `attack(model, x, y, eps)` makes it get wrong.
-
-    Drawn digits and the LeNet trained on FGSM pictures of them, whatever data the chapter runs on. First on a few with half the
-    eps: an attack that has its own eps in mind goes over that budget.
-    """
-    net = models.load("lenet-digits-fgsm")
-    pictures = data.load("digits", "test", n=PICTURES, source="drawn", seed=SEED)
-    x, y = pictures.x.to(runtime.device()), pictures.y.to(runtime.device())
-    attacked(attack, net, x[:10], y[:10], EPS / 2)
-    return 100 * measure.success_rate(net, attacked(attack, net, x, y, EPS), y, x=x)
-
-
-def attacked(attack: Callable, net: nn.Module, x: Tensor, y: Tensor, eps: float) -> Tensor:
-    """What the attack makes of the pictures, when it keeps the rules."""
-    got, used = counted(attack, x, "the batch of attacked pictures", model=net, x=x, y=y, eps=eps)
-    expect_budget(got, {"x": x, "eps": eps})
-    expect_gradients(used, GRADIENTS)
-    return got
+    return attacks.pgd(model, x, y, eps=eps, steps=success.gradients)
 
 
 TASKS = (

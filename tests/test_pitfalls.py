@@ -1,0 +1,145 @@
+"""Mistakes of well-known attack libraries, one test each, in the order of `../shared/anchors/attacks.md`, section 5.
+
+Numbers 3 and 5 concern universal perturbations and patches, which the course does not have yet.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from course_utils import attacks, data, models, runtime
+from course_utils.runtime import generator
+from tests.test_attacks import labels, small, some
+
+BUDGET = {
+    "fgsm": attacks.fgsm,
+    "fgv": attacks.fgv,
+    "basic iterative": partial(attacks.basic_iterative, steps=4),
+    "least likely": partial(attacks.least_likely, steps=4),
+    "pgd": partial(attacks.pgd, steps=3, restarts=2),
+    "pgd l2": lambda *given, eps: attacks.pgd(*given, steps=3, norm="l2", eps=10 * eps),
+}
+FREE = {
+    "deepfool": attacks.deepfool,
+    "deepfool linf": partial(attacks.deepfool, norm="linf"),
+}
+EVERY = {**{name: partial(attack, eps=0.1) for name, attack in BUDGET.items()}, **FREE}
+every_attack = pytest.mark.parametrize("attack", EVERY.values(), ids=EVERY)
+
+
+def digits(count: int) -> tuple[nn.Module, Tensor, Tensor]:
+    """LeNet and drawn digits that it has right, with more contrast, so that ink is exactly white."""
+    net, (x, y, *_) = models.load("lenet-digits"), data.load("digits", "test", 2 * count, source="drawn")
+    x = (1.4 * x - 0.2).clamp(0, 1)
+    right = (runtime.predict(net, x) == y).nonzero().flatten()[:count]
+    return net, x[right], y[right]
+
+
+@pytest.mark.parametrize("attack", FREE.values(), ids=FREE)
+def test_1_no_picture_stays_right_at_the_boundary(attack: Callable) -> None:
+    """An overshoot in each step alone makes the steps shrink to nothing just before the boundary."""
+    net, x, y = digits(24)
+    found = attack(net, x, y)
+    assert (runtime.predict(net, found) != y).all()
+    alone = torch.cat([runtime.predict(net, picture[None]) for picture in found])
+    assert (alone != y).all(), "rounded otherwise, they are fooled, too"
+
+
+@every_attack
+def test_2_black_and_white_pixels_can_move(attack: Callable) -> None:
+    """Most pixels of a digit are exactly 0 or 1, where the inverse of tanh is infinite."""
+    net, x, y = digits(6)
+    found = attack(net, x, y)
+    assert (found != x)[x == 0].any() and (found != x)[x == 1].any()
+
+
+@every_attack
+def test_4_without_a_target_something_changes(attack: Callable) -> None:
+    """A loss with the sign turned and a gradient without gives back the input."""
+    net, x, y = digits(6)
+    found = attack(net, x, y)
+    loss = [nn.functional.cross_entropy(net(pictures), y, reduction="none") for pictures in (x, found)]
+    assert (found != x).flatten(1).any(1).all() and (loss[1] > loss[0]).all()
+
+
+@every_attack
+def test_6_modes_and_statistics_come_back(attack: Callable) -> None:
+    """Also a batch norm that was frozen on purpose in a model that is in training."""
+    model = small().train()
+    frozen = next(m for m in model.modules() if isinstance(m, nn.BatchNorm2d)).eval()
+    modes, state = [m.training for m in model.modules()], {key: value.clone() for key, value in model.state_dict().items()}
+    attack(model, some(), labels())
+    assert [m.training for m in model.modules()] == modes and not frozen.training
+    assert all(torch.equal(value, state[key]) for key, value in model.state_dict().items())
+
+
+@every_attack
+@pytest.mark.parametrize("change", [lambda x: 255 * x, lambda x: (x - 0.45) / 0.25], ids=["0 to 255", "normalised"])
+def test_7_other_ranges_are_refused_in_words(attack: Callable, change: Callable) -> None:
+    with pytest.raises(ValueError, match=r"\[0, 1\]"):
+        attack(small(), change(some()), labels())
+
+
+@every_attack
+def test_8_the_seeds_of_others_are_left_alone(attack: Callable) -> None:
+    """Neither torch's, NumPy's or Python's own random numbers are used, nor seeded."""
+    before = torch.get_rng_state(), np.random.get_state()[1].copy(), random.getstate()
+    attack(small(), some(), labels())
+    assert torch.equal(torch.get_rng_state(), before[0]) and random.getstate() == before[2]
+    assert (np.random.get_state()[1] == before[1]).all()
+
+
+@pytest.mark.parametrize("norm", ["linf", "l2"])
+def test_8_one_seed_gives_one_result(norm: str) -> None:
+    runs = [attacks.pgd(small(), some(), labels(), eps=0.1, steps=2, norm=norm, generator=generator(seed)) for seed in (1, 1, 2)]
+    assert torch.equal(runs[0], runs[1]) and not torch.equal(runs[0], runs[2])
+
+
+@every_attack
+def test_9_what_comes_back_has_no_graph(attack: Callable) -> None:
+    found = attack(small(), some().requires_grad_(), labels())
+    assert not found.requires_grad and found.grad_fn is None
+
+
+def flat() -> nn.Module:
+    """It gives the same scores to every picture, though with a gradient: nothing fools it."""
+    net = nn.Sequential(nn.Flatten(), nn.Linear(240, 4))
+    nn.init.zeros_(net[1].weight)
+    net[1].bias.data = torch.tensor([3.0, 2, 1, 0])
+    return net
+
+
+@every_attack
+def test_10_what_cannot_be_fooled_comes_back_valid(attack: Callable) -> None:
+    """Inside [0, 1] and finite; without a budget as it came."""
+    x = some()
+    found = attack(flat(), x, torch.zeros(3, dtype=torch.long))
+    assert found.isfinite().all() and found.min() >= 0 and found.max() <= 1
+    if attack in FREE.values():
+        assert torch.equal(found, x)
+
+
+@every_attack
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16], ids=str)
+def test_11_every_precision_also_without_gradients(attack: Callable, dtype: torch.dtype) -> None:
+    with torch.no_grad():
+        found = attack(small().to(dtype), some(dtype=dtype), labels())
+    assert found.dtype == dtype and found.isfinite().all()
+
+
+def test_12_no_package_is_held_at_an_old_version_and_the_import_is_light() -> None:
+    wanted = (runtime.course_folder() / "requirements.txt").read_text().split()
+    assert all(re.fullmatch(r"[\w-]+>=[\d.]+", line) for line in wanted)
+    heavy = "'torchvision', 'scipy', 'skimage', 'matplotlib', 'ipywidgets'"
+    code = f"import sys, course_utils.attacks; print([name for name in ({heavy}) if name in sys.modules])"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
