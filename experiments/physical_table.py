@@ -19,7 +19,7 @@ from .common import in_parts
 from .record import write
 
 LEVELS = (16, 8, 4, 2)
-WORLDS = {"photos": ("photos", "imagenet", 500), "gtsrb": ("signs", "gtsrb", 2000)}
+WORLDS = {"photos": ("photos", "imagenet", 500), "gtsrb": ("signs", "gtsrb", 1000)}
 ATTACKS: dict[str, Callable[..., Tensor]] = {
     "fast": attacks.fgsm, "basic": attacks.basic_iterative, "least": attacks.least_likely,
     "noise": lambda net, x, y, eps: attacks.random_sign(x, eps=eps),
@@ -159,8 +159,8 @@ def main(share: float = 1.0) -> None:
         rates, largest = photographs(key, net, x, y)
         numbers |= rates | curves(key, net, x, y, largest)
         counts.append(f"{len(y)} of {source}")
-    net, x, y = loaded("signs", "gtsrb", max(24, int(share * 600)), size=72)
-    steps, samples = (40, 16) if share == 1 else (15, 4)
+    net, x, y = loaded("signs", "gtsrb", max(24, int(share * 400)), size=72)
+    steps, samples = (40, 8) if share >= 1 else (15, 4)
     for levels in (8, 16):
         numbers |= road(f"road_gtsrb_{levels}", net, x, y, torch.ones_like(x[:, :1]), levels, steps, samples)
     for levels in (16, 32):

@@ -18,4 +18,5 @@ CHAPTERS: dict[str, tuple[str, ...]] = {
     "ch06_inversion": ("feature_distance", "variation", "probe_scores", "carried"),
     "ch09_fgsm": ("linear_step", "fgsm", "honest_success", "noise_of_size", "targeted_fgsm"),
     "ch10_iterative": ("small_step", "how_many", "to_ball", "boundary_step"),
+    "ch12_physical_world": ("lens_grid", "round_through", "destruction_rate", "eot_step"),
 }  # fmt: skip
