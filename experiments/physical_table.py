@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from course_utils import attacks, data, measure, models, runtime, transforms
-from course_utils.data.signs.backgrounds import background
+from course_utils.data import scenes
 
 from .common import in_parts
 from .record import write
@@ -109,17 +109,14 @@ def curves(key: str, net: nn.Module, x: Tensor, y: Tensor, found: dict[str, Tens
 
 
 def plates() -> tuple[nn.Module, Tensor, Tensor, Tensor]:
-    """The drawn plates seen from the front, with their outlines, one of each kind, and the network that knows them."""
-    from course_utils.data import signs
-
-    front = torch.stack([signs.draw_clean(k, 72) for k in range(len(signs.NAMES))]).to(runtime.device())
-    shape = front[:, 3:]
-    return models.classifier("signs", source="drawn"), (front[:, :3] * shape + 1 - shape).clamp(0, 1), torch.arange(len(front), device=front.device), shape
+    """The network that knows the drawn plates, the plates, one of each kind, and their outlines."""
+    flat = data.plates(source="drawn")
+    return models.classifier("signs", source="drawn"), *(t.to(runtime.device()) for t in (flat.x, flat.y, flat.masks[:, None].float()))
 
 
 def road(key: str, net: nn.Module, x: Tensor, y: Tensor, shape: Tensor, levels: int, steps: int, samples: int) -> dict[str, float]:
     """Fooled frames in percent, among those whose clean frame is right, at each distance and angle; and over the whole road."""
-    behind = background(1, 48, runtime.generator(2)).to(x.device)
+    behind = scenes.empty(1, generator=runtime.generator(10), size=48).to(x.device)
     eps, go = levels / 255, partial(attacks.transform_attack, net, eps=levels / 255, steps=steps)
 
     def seen(mask: Tensor, **more: object) -> Callable[..., Tensor]:

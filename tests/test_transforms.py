@@ -245,3 +245,13 @@ def test_a_range_is_drawn_for_each_picture() -> None:
     x = some(1, 32).expand(30, -1, -1, -1)
     near, spread = (transforms.roadside(x, d, weather=0.0) for d in (8.0, (8.0, 40.0)))
     assert near.std(0).mean() < 1e-6 < 0.01 < spread.std(0).mean()
+
+
+def test_the_driver_sees_the_sign_grow_to_the_right_on_its_post() -> None:
+    street, red = torch.zeros(1, 3, 120, 120), torch.tensor([1.0, 0, 0]).view(1, 3, 1, 1).expand(1, 3, 32, 32)
+    seen = {d: transforms.driver_view(street, red, d, 0.0)[0] for d in (10.0, 20.0)}
+    red_in = {d: ((p[0] > 0.7) & (p[1] < 0.2)).nonzero() for d, p in seen.items()}
+    sides = {d: (where.amax(0) - where.amin(0) + 1).tolist() for d, where in red_in.items()}
+    assert all(abs(side - 120 * 2 * 0.9 / d) <= 2 for d, both in sides.items() for side in both)
+    assert abs(red_in[10.0].float().mean(0)[1] - 120 * (0.5 + 2 * 1.5 / 10)) < 1.5
+    assert 0.3 < seen[10.0][1, 85, 92:100].amax() < 0.46 and seen[10.0][1, 85, :90].amax() < 0.01, "the post"

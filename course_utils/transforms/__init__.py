@@ -7,9 +7,9 @@ drawn for each picture of its own, from `generator=`: one on the CPU means the s
 from .camera import Lens, geometry, grey_levels, light, photograph, sensor, warp
 from .compression import jpeg
 from .pixels import add_noise, blur, brightness, contrast
-from .road import FOCAL, METRES, roadside
+from .road import FOCAL, METRES, driver_view, roadside
 
 __all__ = [
-    "FOCAL", "METRES", "Lens", "add_noise", "blur", "brightness", "contrast", "geometry", "grey_levels", "jpeg", "light", "photograph",
+    "FOCAL", "METRES", "Lens", "add_noise", "blur", "brightness", "contrast", "driver_view", "geometry", "grey_levels", "jpeg", "light", "photograph",
     "roadside", "sensor", "warp",
 ]  # fmt: skip

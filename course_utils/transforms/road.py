@@ -36,12 +36,36 @@ def roadside(
     def drawn(low: float, high: float) -> Tensor:
         return uniform(w * low, w * high, x, chance)
 
-    lens = Lens(angle, drawn(-4, 4), drawn(-3, 3), 0.95 + drawn(-0.05, 0.05), drawn(-0.05, 0.05), drawn(-0.05, 0.05), far=8.0)
+    away = column(distance, x, "distance")[:, 0, 0, 0]
+    lens = Lens(angle, drawn(-4, 4), drawn(-3, 3), 0.95 + drawn(-0.05, 0.05), drawn(-0.05, 0.05), drawn(-0.05, 0.05), far=2 * away / METRES)
     here = torch.ones_like(x[:, :1]) if shape is None else matched(shape, x, "shape")
     plate = warp(torch.cat([x * here, here], 1), lens, size=fine, padding="zeros")
     front, cover = plate[:, :-1], plate[:, -1:]
-    street = front.new_full((1, 1, 1, 1), 0.5) if behind is None else F.interpolate(matched(behind, x, "behind"), size=(fine, fine), mode="bilinear")
+    behind = x.new_full((1, x.shape[1], 1, 1), 0.5) if behind is None else behind
+    street = matched(F.interpolate(behind, size=(fine, fine), mode="bilinear"), x, "behind")
     lit = light(front + (1 - cover) * street, 1 + drawn(-0.25, 0.25), drawn(0, 0.04), drawn(-0.15, 0.15), uniform(0, 360, x, chance))
-    pixels = (FOCAL * METRES / column(distance, x, "distance")[:, 0, 0, 0]).clamp(4, fine)
+    pixels = (FOCAL * METRES / away).clamp(4, fine)
     focused = blur(lit, fine * (0.35 + drawn(0, 0.35)) / pixels)  # the lens: a third to two thirds of a pixel of the sensor
     return sensor(focused, pixels, fine, noise=w * 0.006 + drawn(0, 0.012), generator=chance, size=size)
+
+
+TELE, RIGHT, UP, POST, GROUND = 2.0, 1.5, 0.7, 0.035, 1.5  # of the view: focal length in frames; the sign's middle, half its post, the road below: metres
+
+
+def driver_view(street: Tensor, x: Tensor, distance: float, angle: float, *, shape: Tensor | None = None) -> Tensor:
+    """What the driver sees: the flat picture `x` `[1, 3, S, S]` on a post in a street `[1, 3, V, V]`, for the eye; the network gets `roadside`.
+
+    The sign stands RIGHT metres beside the line of sight and UP above it. The street comes nearer only a little.
+    """
+    side = TELE * METRES / distance
+    here = torch.ones_like(x[:, :1]) if shape is None else matched(shape, x, "shape")
+    size = street.shape[-1]
+    clear = blur(torch.cat([x * here, here], 1), 0.4 * x.shape[-1] / (side * size))  # smaller than it is: no moire
+    lens = Lens(angle, 0, 0, side, 2 * TELE * RIGHT / distance, -2 * TELE * UP / distance, far=2 * distance / METRES)
+    sign = warp(clear, lens, size=size, padding="zeros")
+    scene = warp(street, Lens(zoom=1 + 2.5 / distance))
+    place = (torch.arange(size, dtype=x.dtype, device=x.device) + 0.5) / size - 0.5
+    wide = (0.5 + (TELE * POST / distance - (place - TELE * RIGHT / distance).abs()) * size).clamp(0, 1)
+    tall = ((place > -TELE * UP / distance) & (place < TELE * GROUND / distance)).to(x.dtype)
+    post = tall[:, None] * wide
+    return (sign[:, :-1] + (1 - sign[:, -1:]) * (0.45 * post + (1 - post) * scene)).clamp(0, 1)
