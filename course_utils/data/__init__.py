@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from ..runtime import check_count, data_profile, generator, pick
-from . import plates as flat
+from . import flat
 from .worlds import WORLDS, Drawn, World
 
 __all__ = ["WORLDS", "Pictures", "fetch", "load", "plates"]

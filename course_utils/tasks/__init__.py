@@ -14,4 +14,5 @@ CHAPTERS: dict[str, tuple[str, ...]] = {
     "ch06_inversion": ("bring_back",),
     "ch09_fgsm": ("beat_fgsm",),
     "ch10_iterative": ("ten_gradients",),
+    "ch12_physical_world": ("fool_the_drive",),
 }
