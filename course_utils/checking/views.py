@@ -22,12 +22,15 @@ def shifted(right: int, down: int, gain: float) -> View:
 
 VIEWS = [shifted(0, 0, 1.0), shifted(1, 0, 0.7), shifted(0, 2, 0.9), shifted(2, 1, 0.4), shifted(1, 3, 0.8)]
 
+LIGHTS = [shifted(0, 0, 1.0), shifted(0, 0, 0.6)]  # the network does not see the first pixel: its gradient is exactly 0
+
 
 def on_the_way() -> Iterator[Case]:
     """Pictures x, where the attack is now, and the views of them."""
     model, x, y = probe(channels=3)
     noise = 2 * torch.rand(x.shape, generator=generator(3)) - 1
-    for pictures, eps, step, views in ((x, 0.0973, 0.0613, VIEWS[1:]), (x.flip(0), 0.0513, 0.0891, VIEWS), (x, 0.0731, 0.0427, VIEWS[2:4])):
+    for pictures, eps, step, views in ((x, 0.0973, 0.0613, VIEWS[1:]), (x.flip(0), 0.0513, 0.0891, VIEWS), (x, 0.0731, 0.0427, VIEWS[2:4]),
+                                      (x, 0.0653, 0.0511, LIGHTS)):  # fmt: skip
         now = (pictures + (1.7 * eps * noise).clamp(-eps, eps)).clamp(0, 1)
         yield {"model": model, "views": views, "x": pictures, "now": now, "y": y, "eps": eps, "step": step}
 

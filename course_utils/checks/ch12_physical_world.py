@@ -47,7 +47,7 @@ def bent(size: int, factor: Callable[[Tensor, Tensor], Tensor], place: Tensor | 
 
 
 def lenses() -> Iterator[Case]:
-    for size, k in ((6, 0.2137), (6, -0.1513), (9, 0.2137), (4, 0.0)):
+    for size, k in ((6, 0.2137), (6, -0.1513), (9, 0.2137), (4, 0.0), (1, 0.2137)):
         yield {"size": size, "k": k}
 
 

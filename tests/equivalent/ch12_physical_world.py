@@ -1,3 +1,30 @@
 """Mutants of chapter 12 that are as right as the original, each with its reason; … stands for any text."""
 
-EQUIVALENT: dict[str, str] = {}
+EQUIVALENT = {
+    "lens_grid/solution: expand dropped: …": "x and y are broadcast against each other afterwards",
+    "lens_grid/solution: precision fixed: …": "places are in single precision always",
+    "lens_grid/grid_by_meshgrid: keyword dropped: y, x = …": "'ij' is what meshgrid does without a word",
+    "lens_grid/grid_by_meshgrid: precision fixed: …": "places are in single precision always",
+    "lens_grid/grid_by_affine: keyword dropped: flat = …": "align_corners is False without a word",
+    "lens_grid/grid_by_affine: number off by one: flat = … [1, 2, size, size], …": "the grid does not hang on the number of channels",
+    "lens_grid/grid_by_affine: precision fixed: …": "places are in single precision always",
+    "lens_grid/grid_by_loops: loop, begins one early: …": "row or column -1 is the last one, which is written again",
+    "lens_grid/grid_by_loops: precision fixed: …": "places are in single precision always",
+    "lens_grid/reference: precision fixed: …": "places are in single precision always",
+    "lens_grid/reference: condition dropped: … -> place = (2 * …": "other places are for wrong answers only",
+    "destruction_rate/solution: arguments swapped: … -> clean, y = …": "only pictures with clean == y count, and there the two are the same",
+    "destruction_rate/rate_by_sums: arguments swapped: … -> clean, y = …": "only pictures with clean == y count, and there the two are the same",
+    "destruction_rate/rate_by_loop: arguments swapped: … -> clean, y = …": "only pictures with clean == y count, and there the two are the same",
+    "destruction_rate/reference: arguments swapped: … -> clean, y = …": "only pictures with clean == y count, and there the two are the same",
+    "destruction_rate/rate_by_loop: tolist dropped: … -> … zip(clean, …": "a tensor of one number compares as the number",
+    "destruction_rate/rate_by_loop: tolist dropped: … -> … attacked, after.tolist()…": "a tensor of one number compares as the number",
+    "eot_step/solution: clone dropped: …": "a detached tensor is one of its own: the flag is not set on now",
+    "eot_step/solution: detach dropped: z = …": "the copy may hang on now: its gradient is taken for the copy, and the result is detached",
+    "eot_step/solution: sum dropped: loss = …": "grad takes several losses, and adds up their gradients",
+    "eot_step/step_in_one_batch: detach dropped: change = …": "the change may hang on x and now: backward stops at its inputs, and the result is detached",
+    "eot_step/step_in_one_batch: detach dropped: seen = …": "backward stops at its inputs, the change alone",
+    "eot_step/step_by_gradients: detach dropped: total = …": "zeros have no graph",
+    "eot_step/step_by_gradients: clone dropped: z = …": "a detached tensor is one of its own: the flag is not set on now",
+    "eot_step/step_by_gradients: detach dropped: z = …": "the copy may hang on now: its gradient is taken for the copy, and the result is detached",
+    "eot_step/step_by_gradients: mean for sum: total …": "a positive factor does not change the gradient's sign",
+}
