@@ -110,7 +110,7 @@ def main(share: float = 1.0) -> None:
         numbers |= budgets(key, *given)
     counts = ", ".join(f"{len(y)} of {WORLDS[key][1]}" for key, (_, _, y) in loaded.items())
     source = f"test pictures that the networks have right: {counts} (LeNet, SignNet, AllConv, SqueezeNet 1.0)"
-    write("iterative", numbers, source=source, count=sum(len(y) for _, _, y in loaded.values()), seed=0, command="python -m experiments.iterative_table")
+    write("iterative", numbers, source=source, count=sum(len(y) for _, _, y in loaded.values()), seed=0, command=" ".join(["python -m experiments.iterative_table", *sys.argv[1:]]))
 
 
 if __name__ == "__main__":

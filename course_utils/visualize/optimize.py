@@ -101,7 +101,8 @@ def natural_metric(photos: Tensor, power: float = 1.0) -> Metric:
     Which way is steepest depends on which changes count as small. Counted in single pixels, fine and garish patterns are as near as any;
     counted in how pictures vary, they are far (Olah, Mordvintsev and Schubert 2017 choose other coordinates for the picture to the same end).
     """
-    away = (photos - photos.mean((0, 2, 3), keepdim=True)).transpose(0, 1).flatten(1)
+    values = photos.double().transpose(0, 1).flatten(1)  # of each colour: [C, ...]; the root of a small variance needs all digits
+    away = values - values.mean(1, keepdim=True)
     size, axes = torch.linalg.eigh(away @ away.T)  # the colours' covariance
     together = axes * size.clamp(min=0).sqrt() @ axes.T  # its root: deviations, as 1 / f is about that of waves
     together = together / together.diagonal().mean()
