@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from functools import partial
 
 import pytest
@@ -13,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from course_utils import measure, runtime, transforms
+from course_utils import measure, transforms
 from course_utils.attacks import pgd, transform_attack
 from course_utils.defenses import expectation
 from course_utils.runtime import generator
