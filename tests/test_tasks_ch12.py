@@ -48,7 +48,7 @@ REFUSED = (
     (lambda m, c, x, y, e: plain(m, c, x, y, e, samples=1).sub(0).repeat(2, 1, 1, 1), "has shape"),
     (lambda m, c, x, y, e: attacks.transform_attack(m, x, y, transform=c, samples=5, eps=e, steps=5), "25 gradients were taken"),
     (another_network, "60 gradients were taken"),
-    (own_pass, "25 gradients were taken"),
+    (own_pass, "17 gradients were taken"),
     (lambda m, c, x, y, e: None, "returns nothing"),
     (lambda m, c, x, y, e: x.clone().requires_grad_(), "carries the graph"),
     (lambda m, x, y: x, "must take the arguments (model, camera, x, y, eps)"),
@@ -60,7 +60,7 @@ def test_the_goal_is_above_one_camera_and_plain_averaging(said) -> None:
     out = said(remembering)
     assert f"✓ goal reached (goal {goal:.1f} %, the course's pgd " in out and scores.best("12/fool_the_drive") > goal + 2, out
     front, averaged = float(re.search(r"pgd ([\d.]+) %", out)[1]), task.misread(plain)
-    assert front + 10 < averaged < goal, "one camera is far from it, other cameras in each step come nearer"
+    assert front + 5 < averaged < goal - 2, "one camera is far from it, other cameras in each step come nearer"
 
 
 def test_a_stub_was_not_tried(said) -> None:
@@ -68,7 +68,7 @@ def test_a_stub_was_not_tried(said) -> None:
         """Docstring."""
         raise NotImplementedError
 
-    assert said(fool_the_drive).startswith("Open task fool_the_drive: not tried yet (goal 42.0 %, the course's pgd ")
+    assert said(fool_the_drive).startswith("Open task fool_the_drive: not tried yet (goal 27.0 %, the course's pgd ")
 
 
 @pytest.mark.parametrize("cheat, words", REFUSED, ids=range(len(REFUSED)))
