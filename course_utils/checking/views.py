@@ -72,6 +72,24 @@ def _one_after_the_other(model: nn.Module, views: list[View], x: Tensor, now: Te
     return now
 
 
+def _walk(model: nn.Module, views: list[View], x: Tensor, now: Tensor, y: Tensor, eps: float, step: float) -> Tensor:
+    """The same, brought back at the end only."""
+    start = x.detach()
+    for view in views:
+        now = now.detach() + step * gradient_of(total_loss, seen_by(model, view), now, y).sign()
+    return now.clamp(start - eps, start + eps).clamp(0, 1)
+
+
+def _unsigned(over_pictures: bool) -> Callable[..., Tensor]:
+    """A wrong answer that adds the sum of the views' gradients, of the summed loss or (over_pictures) of the mean loss of the pictures."""
+
+    def wrong(model: nn.Module, views: list[View], x: Tensor, now: Tensor, y: Tensor, eps: float, step: float) -> Tensor:
+        moved = step * sum(slopes(total_loss, model, views, now, y)) / (len(x) if over_pictures else 1)
+        return (now + moved).detach().clamp(x.detach() - eps, x.detach() + eps).clamp(0, 1)
+
+    return wrong
+
+
 def _length(g: Tensor) -> Tensor:
     return g.flatten(1).norm(dim=1)[:, None, None, None].clamp_min(1e-12)
 
@@ -90,7 +108,11 @@ MISTAKES: tuple[tuple[Callable[..., Tensor], str], ...] = (
      "the scores are averaged before the loss; average the losses of the views."),
     (_combined(lambda g: g[0]), "only the first view is used; use the losses of all."),
     (_combined(lambda g: g[-1]), "only the last view counts; add up the losses of all views."),
+    (_joined(lambda model, views, z: torch.stack([model(view(z)).softmax(1) for view in views]).mean(0).log()),
+     "the probabilities are averaged before the logarithm; average the losses of the views."),
     (_one_after_the_other, "a step is made for each view, one after the other; one step is made, for the mean of all."),
+    (_walk, "a step is made for each view, one after the other; one step is made, for the mean of all."),
+    *((_unsigned(over), "the gradient itself is added; take its sign, so that each pixel moves by `step`.") for over in (False, True)),
     (_combined(lambda g: sum(one / _length(one) for one in g)), "each view's gradient is scaled to length 1 first; average the losses as they are."),
     (_joined(lambda model, views, z: model(z)), "the views are not used; the loss is that of model(view(z)), for each view."),
     *((_with_views(wrong), sentence) for wrong, sentence in of_a_small_step(mean_slope)),

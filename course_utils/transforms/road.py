@@ -23,8 +23,7 @@ def roadside(
     """What a network is given of flat pictures `x` `[N, C, S, S]` that stand by the road, `[N, C, size, size]`; differentiable throughout.
 
     distance: in metres; the square in which the sign stands is FOCAL * METRES / distance pixels wide (72 at 8 m, 16 at 36 m; never more
-    than 1.5 times `size`). angle: degrees by
-    which it is turned away about its pole. Both: one number, one a picture `[N]`, or (low, high) between which each picture's is drawn.
+    than 1.5 times `size`). angle: degrees by which it is turned away about its pole. Both: one number, one a picture `[N]`, or (low, high) between which each picture's is drawn.
     behind `[N, C, H, W]`: the street; grey, if not given. shape `[N, 1, S, S]`: 1 where there is sign, 0 where the street is seen. weather: how much
     the rest varies from picture to picture: light, tip and roll, place, focus, and the sensor's noise; 0 is a clear still day.
     """
