@@ -79,6 +79,12 @@ def mean_scores(model, views, x, now, y, eps, step):
     return back(now + step * torch.autograd.grad(loss, z)[0].sign(), x, eps)
 
 
+def mean_probabilities(model, views, x, now, y, eps, step):
+    z = now.detach().clone().requires_grad_()
+    sure = sum(model(view(z)).softmax(1) for view in views) / len(views)
+    return back(now + step * torch.autograd.grad(F.nll_loss(sure.log(), y), z)[0].sign(), x, eps)
+
+
 def mean_picture(model, views, x, now, y, eps, step):
     return back(now + step * slope(model, lambda z: sum(view(z) for view in views) / len(views), now, y).sign(), x, eps)
 
@@ -114,6 +120,8 @@ WRONG = {
         ("another quantity", lambda size, k: grid(size, factor=lambda x, y: 1 + k * (x**2 + y**2).sqrt()), "with its square"),
         ("another quantity", lambda size, k: grid(size, factor=lambda x, y: 1 + k * (x**2 + y**2) ** 2), "fourth power"),
         ("another quantity", lambda size, k: grid(size, factor=lambda x, y: 1 + k * x**2), "off by"),
+        ("another quantity", lambda size, k: torch.stack([grid(size, factor=square(k))[..., 0], grid(size)[..., 1]], 2), "only x is bent"),
+        ("another quantity", lambda size, k: grid(size, factor=square(k)).clamp(-1, 1), "beyond the sheet"),
         ("another quantity", lambda size, k: grid(size, factor=lambda x, y: k * (x**2 + y**2)), "the 1 is missing"),
         ("another quantity", lambda size, k: grid(size, factor=lambda x, y: 1 / (1 + k * (x**2 + y**2))), "divided"),
         ("wrong sign", lambda size, k: lens_grid(size, -k), "the other way"),
@@ -162,7 +170,10 @@ WRONG = {
         ("another quantity", lambda c, a, t, y: (t == y).float().mean().item(), "accuracy after"),
         ("another quantity", lambda c, a, t, y: (t == y)[c == y].float().mean().item(), "did not fool"),
         ("another quantity", lambda c, a, t, y: (t != a)[mask(c, a, y)].float().mean().item(), "changed at all"),
-        ("another quantity", lambda c, a, t, y: ((t == y) & mask(c, a, y)).sum().item(), "off by"),
+        ("another quantity", lambda c, a, t, y: ((t == y) & mask(c, a, y)).sum().item(), "how many are right again"),
+        ("another quantity", lambda c, a, t, y: 100 * (t == y)[mask(c, a, y)].float().mean().item(), "percent are given"),
+        ("another quantity", lambda c, a, t, y: (t == y)[a != c].float().mean().item(), "whose class the attack changed"),
+        ("another quantity", lambda c, a, t, y: ((t == y).float().mean() - (a == y).float().mean()).item(), "off by"),
         ("argument ignored", lambda c, a, t, y: (t == c)[a != c].float().mean().item(), "off by"),
         ("hard-coded constant", lambda c, a, t, y: destruction_rate(c, a, t, y) if mask(c, a, y).any() else 0.0, "share of nothing"),
         ("hard-coded constant", lambda c, a, t, y: destruction_rate(c, a, t, y) if mask(c, a, y).any() else 1.0, "share of nothing"),
@@ -179,6 +190,8 @@ WRONG = {
         ("another quantity", mean_picture, "no camera sees"),
         ("another quantity", mean_scores, "scores are averaged"),
         ("another quantity", step_by_step, "one after the other"),
+        ("another quantity", mean_probabilities, "the probabilities are averaged"),
+        ("another quantity", lambda m, v, x, now, y, e, s: back(now + s * len(v) * mean(m, v, now, y), x, e), "the gradient itself is added"),
         ("another quantity", for_the_views_picture, "off by"),
         ("argument ignored", lambda m, v, *rest: eot_step(m, v[:1], *rest), "only the first view"),
         ("argument ignored", lambda m, v, *rest: eot_step(m, v[-1:], *rest), "only the last view"),
