@@ -99,6 +99,27 @@ def success_rate(model: nn.Module, x_adv: Tensor, y: Tensor, *, x: Tensor | None
     return fooled.float().mean().item()
 
 
+def right(model: nn.Module, x: Tensor, y: Tensor, k: int = 1) -> Tensor:
+    """Which pictures have their class among the model's `k` highest scores: bool `[N]`."""
+    scores = runtime.logits(model, x)
+    runtime.check_labels(y, len(scores), scores.shape[1], where=scores.device)
+    best = scores.topk(min(runtime.check_count(k, "k"), scores.shape[1])).indices
+    return (best == y[:, None]).any(1)
+
+
+def destruction_rate(
+    model: nn.Module, x: Tensor, x_adv: Tensor, y: Tensor, transform: Tensor | Callable[[Tensor], Tensor], *, k: int = 1
+) -> float:
+    """Share of the successful attacks that a transform T undoes, 0 to 1 (Kurakin 2016); NaN where no attack was successful.
+
+    d = sum C(X) (1 - C(X_adv)) C(T(X_adv)) / sum C(X) (1 - C(X_adv)), with C = 1 where the class `y` is among the `k` highest scores. Pictures
+    that were wrong before the attack, or that it did not fool, count neither above nor below. transform: T, or what it made of `x_adv`.
+    """
+    fooled = right(model, x, y, k) & ~right(model, x_adv, y, k)
+    after = right(model, transform if isinstance(transform, Tensor) else transform(x_adv), y, k)
+    return after[fooled].float().mean().item()
+
+
 def accuracy_curve(
     model: nn.Module, attack: Callable[[float], Tensor], y: Tensor, budgets: Sequence[float]
 ) -> list[float]:

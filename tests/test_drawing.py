@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from course_utils import runtime
-from course_utils.data import digits, load, scenes, shapes, signs
+from course_utils.data import digits, load, plates, scenes, shapes, signs
 from course_utils.data.scenes import street, weather
 
 
@@ -342,3 +342,21 @@ MEANS = {
 def test_a_world_is_the_same_on_every_machine(world: str) -> None:
     x = load(world, "test", 50, source="drawn").x
     assert (x.mean().item(), x[0].mean().item(), x[-1].mean().item()) == pytest.approx(MEANS[world], abs=2e-4)
+
+
+def test_empty_streets_are_streets_of_their_own_and_repeatable() -> None:
+    first, again, other = (scenes.empty(2, generator=runtime.generator(seed), size=64) for seed in (1, 1, 2))
+    assert torch.equal(first, again) and not torch.equal(first, other) and not torch.equal(first[0], first[1])
+    assert first.shape == (2, 3, 64, 64) and first.min() >= 0 and first.max() <= 1 and first.std() > 0.05
+    with pytest.raises(ValueError, match="size 16"):
+        scenes.empty(1, size=16)
+
+
+def test_plates_are_the_signs_from_the_front_with_their_outlines() -> None:
+    found = plates(26, source="drawn", size=32)
+    assert found.x.shape == (26, 3, 32, 32) and found.y.tolist() == [*range(24), 0, 1] and found.masks.dtype == torch.bool
+    outside = found.x.permute(0, 2, 3, 1)[~F.max_pool2d(found.masks[:, None].float(), 3, 1, 1)[:, 0].bool()]
+    assert (outside == 1).all() and 0.3 < found.masks.float().mean() < 0.8
+    assert torch.equal(found.x, plates(30, source="drawn", size=32).x[:26]) and len(plates(source="drawn").x) == 24
+    with pytest.raises(ValueError, match="n is 0"):
+        plates(0, source="drawn")

@@ -17,7 +17,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from course_utils import attacks, data, models, runtime
+from course_utils import attacks, data, models, runtime, transforms
 from course_utils.runtime import generator
 from tests.test_attacks import labels, small, some
 
@@ -28,6 +28,7 @@ BUDGET = {
     "least likely": partial(attacks.least_likely, steps=4),
     "pgd": partial(attacks.pgd, steps=3, restarts=2),
     "pgd l2": lambda *given, eps: attacks.pgd(*given, steps=3, norm="l2", eps=10 * eps),
+    "expectation": partial(attacks.transform_attack, transform=partial(transforms.contrast, factor=0.95), samples=2, steps=3),
 }
 FREE = {
     "deepfool": attacks.deepfool,

@@ -8,10 +8,12 @@ from .iterative import basic_iterative, kurakin_steps, least_likely, pgd, steps_
 from .lbfgs import lbfgs
 from .noise import random_sign
 from .rubbish import Rubbish, gradient_rubbish
+from .transform import transform_attack
 
 bim = basic_iterative
 
 __all__ = [
     "L2Ball", "MaxBall", "Rubbish", "basic_iterative", "bim", "carlini_wagner", "deepfool", "fgsm", "fgv",
     "gradient_rubbish", "kurakin_steps", "lbfgs", "least_likely", "pgd", "random_sign", "steps_needed",
+    "transform_attack",
 ]  # fmt: skip

@@ -1,10 +1,10 @@
 """The toolbox for checkers: what an exercise is, what may be expected of an answer, and how an answer is tried.
 
 From the ground up: `exercise`, `expectations`, `guard`, `calls`, `counting`, `probes`, `slips`, `noise`, `deletion`, `sleepers`,
-`blurring`, `searching`, `hooking`, `work`, `battery`, `examine`, `words`, `trial`.
+`blurring`, `rounding`, `searching`, `views`, `hooking`, `work`, `battery`, `examine`, `words`, `trial`.
 """
 
-from . import blurring, deletion, noise, searching, sleepers, slips
+from . import blurring, deletion, noise, rounding, searching, sleepers, slips, views
 from .battery import ATTACK, PICTURES, TENSORS
 from .calls import call, untouched
 from .counting import counted, counting, expect_gradients
@@ -17,5 +17,5 @@ from .trial import GOING_ON, objection, verdict
 __all__ = [
     "ATTACK", "Case", "Exercise", "GOING_ON", "Item", "Mistake", "OpenTask", "PICTURES", "TENSORS", "TimeUp", "attack_cases", "blurring",
     "call", "counting", "deletion", "expect", "expect_budget", "expect_close", "expect_inside", "expect_trains", "guarded", "noise", "objection",
-    "probe", "returned", "searching", "sleepers", "slips", "untouched", "verdict",
+    "probe", "returned", "rounding", "searching", "sleepers", "slips", "untouched", "verdict", "views",
 ]  # fmt: skip

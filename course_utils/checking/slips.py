@@ -108,14 +108,17 @@ def of_a_step(step: int) -> tuple[tuple[Callable, str], ...]:
     )  # fmt: skip
 
 
-def of_a_small_step() -> tuple[tuple[Callable, str], ...]:
-    """The mistakes of f(model, x, now, y, eps, step), which gives now + step * sign(gradient), within eps of x and in [0, 1]."""
+def of_a_small_step(slope: Callable[..., Tensor] = gradient_of) -> tuple[tuple[Callable, str], ...]:
+    """The mistakes of f(model, x, now, y, eps, step), which gives now + step * sign(gradient), within eps of x and in [0, 1].
+
+    slope: how the gradient is computed, slope(value, model, now, y).
+    """
 
     def back(moved: Tensor, x: Tensor, eps: float) -> Tensor:
         return torch.minimum(torch.maximum(moved, x - eps), x + eps).clamp(0, 1)
 
     def wrong(change: Callable[..., Tensor], value: Value = total_loss) -> Callable[..., Tensor]:
-        return lambda model, x, now, y, eps, step: change(gradient_of(value, model, now, y), x, now, eps, step)
+        return lambda model, x, now, y, eps, step: change(slope(value, model, now, y), x, now, eps, step)
 
     def plain(g: Tensor, x: Tensor, now: Tensor, eps: float, step: float) -> Tensor:
         return back(now + step * g.sign(), x, eps)
@@ -136,7 +139,7 @@ def of_a_small_step() -> tuple[tuple[Callable, str], ...]:
         (wrong(lambda g, x, now, eps, step: back(now + step * g, x, eps)), value),
         (wrong(lambda g, x, now, eps, step: back(now + step * g / len(x), x, eps)), value),
         (wrong(lambda g, x, now, eps, step: back(now + step * g / g.abs().flatten(1).amax(1)[:, None, None, None], x, eps)), value),
-        (lambda model, x, now, y, eps, step: plain(gradient_of(total_loss, model, x, y), x, now, eps, step),
+        (lambda model, x, now, y, eps, step: plain(slope(total_loss, model, x, y), x, now, eps, step),
          "the gradient is the one at x; each step asks for the gradient at `now`, which is another one."),
         *((wrong(plain, value), sentence) for value, sentence in LOSSES),
     )  # fmt: skip

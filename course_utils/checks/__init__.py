@@ -20,4 +20,5 @@ CHAPTERS: dict[str, tuple[str, ...]] = {
     "ch09_fgsm": ("linear_step", "fgsm", "honest_success", "noise_of_size", "targeted_fgsm"),
     "ch10_iterative": ("small_step", "how_many", "to_ball", "boundary_step"),
     "ch11_carlini_wagner": ("behind", "to_w", "next_c", "fewer_pixels"),
+    "ch12_physical_world": ("lens_grid", "round_through", "destruction_rate", "eot_step"),
 }  # fmt: skip

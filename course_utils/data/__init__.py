@@ -16,9 +16,10 @@ import torch
 from torch import Tensor
 
 from ..runtime import check_count, data_profile, generator, pick
+from . import flat
 from .worlds import WORLDS, Drawn, World
 
-__all__ = ["WORLDS", "Pictures", "fetch", "load"]
+__all__ = ["WORLDS", "Pictures", "fetch", "load", "plates"]
 
 
 class Pictures(NamedTuple):
@@ -73,6 +74,18 @@ def load(
     where = _find(row, source)
     x, y, names = _decoded(where, _real().state(where, split), row, split, n, size or row.real_size)
     return Pictures(x.float() / 255, y.clone(), names, where if isinstance(where, str) else _title(where))
+
+
+def plates(n: int | None = None, source: str | Path | None = None, size: int = 72) -> Pictures:
+    """Flat signs to be put up by a road, with their outlines as `masks`: drawn plates, or real test pictures as square posters.
+
+    Drawn: one of each kind in turn, straight from the front, white outside of the outline. `source` as in `load`.
+    """
+    if (data_profile() if source is None else source) == "drawn":
+        x, y, masks = flat.drawn(None if n is None else check_count(n, "n"), check_count(size, "size", least=16))
+        return Pictures(x, y, tuple(WORLDS["signs"].kinds), "drawn", None, masks)
+    pictures = load("signs", "test", n=n, source=source, size=size)
+    return pictures._replace(masks=flat.posters(pictures.x))
 
 
 def fetch(what: str) -> None:

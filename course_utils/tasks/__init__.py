@@ -16,4 +16,5 @@ CHAPTERS: dict[str, tuple[str, ...]] = {
     "ch09_fgsm": ("beat_fgsm",),
     "ch10_iterative": ("ten_gradients",),
     "ch11_carlini_wagner": ("forty_gradients",),
+    "ch12_physical_world": ("fool_the_drive",),
 }

@@ -22,7 +22,7 @@ from .kinds import NAMES, draw_clean
 from .posts import boxes_around, places, sign
 from .street import camera, ground, reflections, sky
 
-__all__ = ["NAMES", "SceneBatch", "draw", "draw_clean"]
+__all__ = ["NAMES", "SceneBatch", "draw", "draw_clean", "empty"]
 
 
 class SceneBatch(NamedTuple):
@@ -61,6 +61,22 @@ def _pictures(kinds: Tensor, shown: Tensor, size: int, generator: torch.Generato
     boxes = torch.stack([boxes_around(masks[:, k]) for k in range(number)], 1)
     labels = torch.where(boxes[..., 0] >= 0, kinds, -1)
     return SceneBatch(weather.developed(picture, generator), kinds[:, 0], boxes, labels, masks[:, 0])
+
+
+def empty(n: int, *, generator: torch.Generator | None = None, size: int = 192) -> Tensor:
+    """`n` streets `[n, 3, size, size]` in [0, 1], on the CPU, in which no sign stands: houses, trees, lamps and cars at some hour."""
+    if n < 1 or size < 32:
+        raise ValueError(f"n is {n}, size {size}; expected: n from 1, size from 32.")
+    generator = generator or runtime.generator()
+    middles, sides = torch.tensor([[0.66, 0.4]]).expand(n, 2), torch.full((n,), 0.06)  # where the kerb is
+    street = camera(middles, sides, torch.full((n,), 0.5), size, generator)
+    texture = shapes.noise(n, 1, 128, (4, 11, 26, 60), (1.0, 0.9, 0.7, 0.5), generator)
+    picture = ground(sky(street, texture, generator), street, texture, generator)
+    for side in (-1, 1):
+        picture = houses(picture, street, texture, side, generator)
+    picture = things.trees(reflections(picture, street, texture), street, texture, generator)
+    picture = things.cars(things.lamps(picture, street, generator), street, generator)
+    return weather.developed(weather.snowfall(weather.rain(picture, street, generator), street, generator), generator)
 
 
 def draw(n: int, *, generator: torch.Generator | None = None, size: int = 192, signs: tuple[int, int] = (1, 1),
