@@ -1,6 +1,7 @@
 """Chapter 12 at full scale: what a photograph and five artificial transforms undo, and a road sign from near and far, from the front and the side.
 
-`COURSE_DATA_DIR=... TORCH_HOME=... python -m experiments.physical_table`, or with a share (0.02) of the pictures, to try it.
+`COURSE_DATA_DIR=... TORCH_HOME=... python -m experiments.physical_table`, or with a share (0.02) of the pictures, to try it, and with some of
+the PARTS, such as `0.25 road`.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from course_utils import attacks, data, measure, models, runtime, transforms
 from course_utils.data import scenes
 
 from .common import in_parts
-from .record import write
+from .record import add
 
 LEVELS = (16, 8, 4, 2)
 WORLDS = {"photos": ("photos", "imagenet", 500), "gtsrb": ("signs", "gtsrb", 1000)}
@@ -149,23 +150,35 @@ def road(key: str, net: nn.Module, x: Tensor, y: Tensor, shape: Tensor, levels: 
     return numbers | {f"{key}_signs": len(y)}
 
 
-def main(share: float = 1.0) -> None:
-    numbers, counts = {}, []
-    for key, (world, source, count) in WORLDS.items():
-        net, x, y = loaded(world, source, max(12, int(share * count)))
-        rates, largest = photographs(key, net, x, y)
-        numbers |= rates | curves(key, net, x, y, largest)
-        counts.append(f"{len(y)} of {source}")
+def table(key: str, share: float) -> tuple[dict[str, float], int]:
+    """Photographs and artificial transforms of one kind of pictures."""
+    world, source, count = WORLDS[key]
+    net, x, y = loaded(world, source, max(12, int(share * count)))
+    rates, largest = photographs(key, net, x, y)
+    return rates | curves(key, net, x, y, largest), len(y)
+
+
+def drives(share: float) -> tuple[dict[str, float], int]:
+    """The road, for real signs as posters and for the drawn plates."""
     net, x, y = loaded("signs", "gtsrb", max(24, int(share * 400)), size=72)
-    steps, samples = (40, 8) if share >= 1 else (15, 4)
+    steps, samples, numbers = 40 if share >= 0.1 else 15, 8 if share >= 0.1 else 4, {}
     for levels in (8, 16):
         numbers |= road(f"road_gtsrb_{levels}", net, x, y, torch.ones_like(x[:, :1]), levels, steps, samples)
     for levels in (16, 32):
         numbers |= road(f"road_plates_{levels}", *plates(), levels, steps, samples)
-    source = f"test pictures: {', '.join(counts)} (SqueezeNet 1.0, SignNet); the road: {len(y)} of gtsrb and the 24 drawn plates"
-    numbers = {name: value for name, value in numbers.items() if value == value}  # no number where nothing was fooled
-    write("physical", numbers, source=source, count=int(numbers["photos_count"] + numbers["gtsrb_count"]), seed=0, command="python -m experiments.physical_table")
+    return numbers, len(y)
+
+
+PARTS: dict[str, Callable[[float], tuple[dict[str, float], int]]] = {"photos": partial(table, "photos"), "gtsrb": partial(table, "gtsrb"), "road": drives}
+
+
+def main(share: float = 1.0, *parts: str) -> None:
+    for part in parts or PARTS:
+        numbers, count = PARTS[part](share)
+        numbers = {name: value for name, value in numbers.items() if value == value}  # no number where nothing was fooled
+        add("physical", part, numbers, count=count, seed=0, command=f"python -m experiments.physical_table {share:g}",
+            source="test pictures of imagenet and gtsrb (SqueezeNet 1.0, SignNet); the road: of gtsrb, and the 24 drawn plates")  # fmt: skip
 
 
 if __name__ == "__main__":
-    main(*map(float, sys.argv[1:]))
+    main(*map(float, sys.argv[1:2]), *sys.argv[2:])
