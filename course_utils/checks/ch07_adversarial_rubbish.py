@@ -19,7 +19,7 @@ def distortion(x: Tensor, x_adv: Tensor) -> Tensor:
     return measure.norms(x, x_adv).rms
 
 
-def next_c(low: Tensor, high: Tensor) -> Tensor:
+def c_to_try(low: Tensor, high: Tensor) -> Tensor:
     """The geometric mean; ten times low as long as high is infinite, a tenth of high as long as low is 0."""
     return next_weight(low, high)
 
@@ -113,7 +113,7 @@ EXERCISES = (
         (sized(lambda d: d.norm(dim=1) / d.numel() ** 0.5), "the squares are divided by the number of values in the whole batch; n counts those of one picture."),
         (sized(lambda d: d.norm(dim=1) / 28), "n is taken to be 784, as for one size of pictures; count the values: x[0].numel()."),
     )),
-    Exercise("next_c", next_c, searches, difficulty=2, minutes=8, battery=PICTURES, what="the next c", hints=(
+    Exercise("c_to_try", c_to_try, searches, difficulty=2, minutes=8, battery=PICTURES, what="the next c", hints=(
         "Three cases: no failure yet, no success yet, both. Which of low and high tells them apart?",
         "torch.where(condition, a, b) chooses for each picture. high is math.inf as long as nothing has failed, low is 0 as long as nothing has succeeded.",
         "torch.where(high == math.inf, 10 * low, torch.where(low == 0, ..., ...)), with high / 10 and the root of low * high.",

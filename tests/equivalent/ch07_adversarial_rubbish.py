@@ -6,7 +6,7 @@ EQUIVALENT = {
     "distortion/distortion_one_by_one: arguments swapped: …": "the change is squared: its sign does not matter",
     "distortion/distortion_by_einsum: arguments swapped: …": "the change is squared: its sign does not matter",
     "distortion/reference: arguments swapped: …": "the change is squared: its sign does not matter",
-    "next_c/c_one_by_one: tolist dropped: …": "a tensor of one number computes and compares as the number",
+    "c_to_try/c_one_by_one: tolist dropped: …": "a tensor of one number computes and compares as the number",
     "nearest_plane/solution: axes swapped: … -> …[rows, None, k]…": "the axes that change places: one picture's number and an axis of length 1",
     "nearest_plane/plane_by_rows: axes swapped: … -> …[rows, None, k]…": "the axes that change places: one picture's number and an axis of length 1",
     "nearest_plane/reference: axes swapped: … -> …[rows, None, k]…": "the axes that change places: one picture's number and an axis of length 1",

@@ -25,7 +25,7 @@ def distortion_by_einsum(x, x_adv):
     return (torch.einsum("nchw,nchw->n", change, change) / change[0].numel()).sqrt()
 
 
-# ---------------------------------------------------------------- next_c
+# ---------------------------------------------------------------- c_to_try
 
 
 def c_by_where(low, high):
@@ -128,7 +128,7 @@ def wave_by_eigenvalue(kernel, u, v):
 
 RIGHT = {
     "distortion": (distortion_by_mean, distortion_by_norm, distortion_one_by_one, distortion_by_einsum),
-    "next_c": (c_by_where, c_by_masks, c_one_by_one, c_by_logs),
+    "c_to_try": (c_by_where, c_by_masks, c_one_by_one, c_by_logs),
     "nearest_plane": (plane_by_rows, plane_one_by_one, plane_by_cdist),
     "wave_norm": (wave_by_exp, wave_by_cosines, wave_by_numpy, wave_by_eigenvalue),
 }

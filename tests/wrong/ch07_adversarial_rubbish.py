@@ -4,7 +4,7 @@ import math
 
 import torch
 
-from course_utils.checks.ch07_adversarial_rubbish import distortion, nearest_plane, next_c, to_plane, transform, wave_norm
+from course_utils.checks.ch07_adversarial_rubbish import c_to_try, distortion, nearest_plane, to_plane, transform, wave_norm
 
 INF = math.inf
 seen: dict = {}  # what a stale answer leaves over
@@ -70,7 +70,7 @@ def one_for_all_too(low, high):
 def remembers_c(low, high):
     key = ("c", low.shape, low.dtype)
     seen[key] = seen.get(key, 1) * 1.01
-    return next_c(low, high) * seen[key]
+    return c_to_try(low, high) * seen[key]
 
 
 def distance(lead, size):
@@ -172,7 +172,7 @@ WRONG = {
         ("raises", lambda x, a: (a - x).flatten(1).square().mean(1).sqrt(2), "Error"),
         ("raises", lambda x: x, "must take the arguments"),
     ),
-    "next_c": (
+    "c_to_try": (
         ("another quantity", cases(ten, tenth, lambda a, b: (a + b) / 2), "arithmetic mean"),
         ("another quantity", cases(ten, tenth, lambda a, b: a * b), "root of low * high is missing"),
         ("another quantity", cases(lambda a, b: 2 * a, lambda a, b: b / 2, root), "factor is 10"),
@@ -190,17 +190,17 @@ WRONG = {
         ("no clip", lambda a, b: torch.where(a == 0, b / 10, root(a, b)), "high is infinite"),
         ("batch of one only", one_for_all, "has its own"),
         ("batch of one only", one_for_all_too, "has its own"),
-        ("batch of one only", lambda a, b: next_c(a[:1], b[:1]).expand(len(a)), "off by"),
-        ("wrong shape", lambda a, b: next_c(a, b)[:, None], "has shape"),
-        ("wrong shape", lambda a, b: next_c(a, b).mean(), "has shape"),
+        ("batch of one only", lambda a, b: c_to_try(a[:1], b[:1]).expand(len(a)), "off by"),
+        ("wrong shape", lambda a, b: c_to_try(a, b)[:, None], "has shape"),
+        ("wrong shape", lambda a, b: c_to_try(a, b).mean(), "has shape"),
         ("in place", edits_low, "low was changed in place"),
-        ("attached", attached(next_c), "carries the graph"),
+        ("attached", attached(c_to_try), "carries the graph"),
         ("stale", remembers_c, "left over"),
-        ("precision", lambda a, b: next_c(a, b).float(), "torch.float64 is expected"),
+        ("precision", lambda a, b: c_to_try(a, b).float(), "torch.float64 is expected"),
         ("hard-coded constant", lambda a, b: torch.where(b == INF, torch.full_like(a, 10.0), torch.where(a == 0, b / 10, root(a, b))), "off by"),
-        ("random", lambda a, b: next_c(a, b) * (1 + 0.1 * torch.rand(len(a)).to(a)), "random"),
-        ("no result", lambda a, b: print(next_c(a, b)), "returns nothing"),
-        ("no result", lambda a, b: [next_c(a, b)], "is list"),
+        ("random", lambda a, b: c_to_try(a, b) * (1 + 0.1 * torch.rand(len(a)).to(a)), "random"),
+        ("no result", lambda a, b: print(c_to_try(a, b)), "returns nothing"),
+        ("no result", lambda a, b: [c_to_try(a, b)], "is list"),
         ("raises", lambda a, b: 10 * a if b == INF else (a * b).sqrt(), "Error"),
         ("endless", never_ends, "does a loop never end"),
     ),
