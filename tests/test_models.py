@@ -214,6 +214,7 @@ def test_some_scenes_are_as_the_recorded_ones() -> None:
 
 FLOORS = {
     "lenet-digits": ("digits", 0.97), "fc10-digits": ("digits", 0.88), "fc100-digits": ("digits", 0.94),
+    "stridenet-digits": ("digits", 0.97), "twopairs-digits": ("digits", 0.97),
     "fc10-digits-decay0.01": ("digits", 0.85), "fc10-digits-decay1": ("digits", 0.7),
     "fc200-digits": ("digits", 0.94), "ae400-digits": ("digits", 0.88), "signnet-signs": ("signs", 0.95),
     "lenet-digits-fgsm": ("digits", 0.95), "signnet-signs-twin": ("signs", 0.9),

@@ -70,6 +70,7 @@ FIGURES: dict[str, Callable[[], Figure]] = {
     "rows without titles": lambda: maps(3, 8, names=False),
     **{f"pictures, {n}": lambda n=n, columns=columns: show.pictures(some(n), [f"{LONG[i % 4]}" for i in range(n)], columns=columns, title="several pictures")
        for n, columns in ((1, 8), (3, 8), (8, 8), (10, 10), (24, 8))},
+    "a table of pictures": lambda: show.table_of(some(100).unflatten(0, (10, 10)), list("0123456789"), [f"as {k}" for k in range(10)]),
     "pictures, framed": lambda: show.pictures(some(10), columns=5, frame=True),
     "pictures, low and wide": lambda: show.pictures(some(3)[:, :, :10], list("abc")),
     "pictures, high and narrow": lambda: show.pictures(some(3)[..., :10], list("abc")),
@@ -119,7 +120,7 @@ def test_a_figure_at_1280_by_720(draw: Callable[[], Figure]) -> None:
 
 def test_every_function_that_draws_is_tried_here() -> None:
     drawing = {name for name in show.__all__ if inspect.isfunction(f := getattr(show, name)) and inspect.signature(f).return_annotation == "Figure"}
-    assert drawing == {"pictures", "rows", "scores", "curves"}
+    assert drawing == {"pictures", "rows", "scores", "curves", "table_of"}
 
 
 def test_faults_are_found() -> None:

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor
 
-from ..attacks.carlini_wagner import next_c
 from ..runtime import generator
 from .exercise import Case
 
@@ -24,11 +23,16 @@ def searches() -> Iterator[Case]:
     yield {"low": low[:2], "high": high[:2], "c": c[:2], "worked": ~worked[:2]}
 
 
+def narrowed(low: Tensor, high: Tensor, c: Tensor, worked: Tensor) -> tuple[Tensor, Tensor]:
+    """The interval after a try: low, the largest c that failed, and high, the smallest that worked."""
+    return torch.where(worked, low, torch.maximum(low, c)), torch.where(worked, torch.minimum(high, c), high)
+
+
 def searched(update: Callable[..., tuple[Tensor, Tensor]] | None = None, step: Callable[..., Tensor] | None = None) -> Callable:
     """A wrong search: with another interval, update(low, high, c, worked), or another next value, step(low, high, c)."""
 
     def wrong(low: Tensor, high: Tensor, c: Tensor, worked: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        new = (update or (lambda *a: next_c(*a)[:2]))(low, high, c, worked)
+        new = (update or narrowed)(low, high, c, worked)
         value = (step or (lambda a, b, c: torch.where(b < torch.inf, (a + b) / 2, 10 * c)))(*new, c)
         return *new, value
 
