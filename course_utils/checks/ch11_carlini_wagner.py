@@ -8,9 +8,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..checking.searching import next_c as library_next_c, searched, without
+from ..attacks.carlini_wagner import next_c as library_next_c
 from ..checking import PICTURES, TENSORS, Case, Exercise, expect, searching
 from ..checking.battery import NARROW, ONE_PICTURE
+from ..checking.searching import searched, without
 from ..runtime import generator
 
 
