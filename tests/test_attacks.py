@@ -56,6 +56,17 @@ def rounding(x: Tensor) -> float:
     return 2 * torch.finfo(x.dtype).eps
 
 
+def in_any_state(choice: st.DataObject) -> nn.Module:
+    """`small()` with whatever mixture of modes, frozen parameters and gradients."""
+    model = small()
+    for module in model.modules():
+        module.training = choice.draw(st.booleans())
+    for parameter in model.parameters():
+        parameter.requires_grad_(choice.draw(st.booleans()))
+        parameter.grad = torch.ones_like(parameter) if choice.draw(st.booleans()) else None
+    return model
+
+
 # ---------------------------------------------------------------- what holds for every picture
 
 
@@ -132,12 +143,7 @@ def trace(model: nn.Module) -> list:
 @given(data=st.data())
 def test_the_model_comes_back_as_it_was(attack: Callable, data: st.DataObject) -> None:
     """Whatever mixture of modes, frozen parameters, gradients and hooks it had."""
-    model, x = small(), some()
-    for module in model.modules():
-        module.training = data.draw(st.booleans())
-    for parameter in model.parameters():
-        parameter.requires_grad_(data.draw(st.booleans()))
-        parameter.grad = torch.ones_like(parameter) if data.draw(st.booleans()) else None
+    model, x = in_any_state(data), some()
     seen = []
     model.model[0].register_forward_hook(lambda *_: seen.append("hook"))
     before, pictures = trace(model), x.clone().requires_grad_()

@@ -19,7 +19,7 @@ from course_utils import attacks, data, measure, models, runtime
 from course_utils.attacks import basic_iterative, deepfool, fgsm, kurakin_steps, least_likely, pgd, steps_needed
 from course_utils.models import Normalized
 from course_utils.runtime import generator
-from tests.test_attacks import CLASSES, Reads, labels, needs_cuda, numpy_slope, rounding, small, some, trace
+from tests.test_attacks import CLASSES, Reads, in_any_state, labels, needs_cuda, numpy_slope, rounding, small, some, trace
 
 BUDGET = {  # within eps, in the max-norm or (l2) in the L2 norm
     "basic": partial(basic_iterative, step=0.03, steps=4),
@@ -125,12 +125,7 @@ def test_without_labels_it_is_the_class_of_the_clean_picture(attack: Callable, s
 @stable
 @given(choice=st.data())
 def test_the_model_comes_back_as_it_was(attack: Callable, choice: st.DataObject) -> None:
-    model, x = small(), some()
-    for module in model.modules():
-        module.training = choice.draw(st.booleans())
-    for parameter in model.parameters():
-        parameter.requires_grad_(choice.draw(st.booleans()))
-        parameter.grad = torch.ones_like(parameter) if choice.draw(st.booleans()) else None
+    model, x = in_any_state(choice), some()
     before, pictures = trace(model), x.clone().requires_grad_()
     found = attack(model, pictures, labels())
     steps_needed(model, pictures, labels(), steps=3)

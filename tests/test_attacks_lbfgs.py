@@ -20,7 +20,7 @@ from course_utils import data, measure, models, runtime
 from course_utils.attacks import deepfool, gradient_rubbish, lbfgs
 from course_utils.attacks.lbfgs import Memory, minimise, missed, next_weight
 from course_utils.runtime import generator
-from tests.test_attacks import CLASSES, Reads, labels, needs_cuda, small, some, trace
+from tests.test_attacks import CLASSES, Reads, in_any_state, labels, needs_cuda, small, some, trace
 from tests.test_attacks_iterative import expect_like
 
 stable = settings(deadline=None, max_examples=8, derandomize=True)
@@ -69,12 +69,7 @@ def test_without_labels_it_is_the_class_of_the_clean_picture() -> None:
 @stable
 @given(choice=st.data())
 def test_the_model_comes_back_as_it_was(choice: st.DataObject) -> None:
-    model, x = small(), some()
-    for module in model.modules():
-        module.training = choice.draw(st.booleans())
-    for parameter in model.parameters():
-        parameter.requires_grad_(choice.draw(st.booleans()))
-        parameter.grad = torch.ones_like(parameter) if choice.draw(st.booleans()) else None
+    model, x = in_any_state(choice), some()
     before, pictures = trace(model), x.clone().requires_grad_()
     found, made = quick(model, pictures, labels()), gradient_rubbish(model, labels(), (3, 8, 10), steps=4)
     assert trace(model) == before and pictures.grad is None and pictures.requires_grad

@@ -16,7 +16,7 @@ from course_utils import measure, transforms
 from course_utils.attacks import pgd, transform_attack
 from course_utils.defenses import expectation
 from course_utils.runtime import generator
-from tests.test_attacks import labels, needs_cuda, rounding, small, some, trace
+from tests.test_attacks import in_any_state, labels, needs_cuda, rounding, small, some, trace
 
 stable = settings(deadline=None, max_examples=10, derandomize=True)
 
@@ -54,12 +54,7 @@ def test_the_result_is_in_the_budget_in_the_range_and_like_the_input(dtype, coun
 @stable
 @given(choice=st.data())
 def test_the_model_comes_back_as_it_was(choice: st.DataObject) -> None:
-    model, x = small(), some()
-    for module in model.modules():
-        module.training = choice.draw(st.booleans())
-    for parameter in model.parameters():
-        parameter.requires_grad_(choice.draw(st.booleans()))
-        parameter.grad = torch.ones_like(parameter) if choice.draw(st.booleans()) else None
+    model, x = in_any_state(choice), some()
     before, pictures = trace(model), x.clone().requires_grad_()
     found = attack(model, pictures, labels(), eps=0.1)
     assert trace(model) == before and pictures.grad is None
