@@ -7,7 +7,7 @@ From the ground up: `exercise`, `expectations`, `guard`, `calls`, `counting`, `p
 from . import blurring, deletion, noise, rounding, searching, sleepers, slips, views
 from .battery import ATTACK, PICTURES, TENSORS
 from .calls import call, untouched
-from .counting import counted, counting, expect_gradients
+from .counting import counted, counting, expect_gradients, limited
 from .exercise import Case, Exercise, Item, Mistake, OpenTask
 from .expectations import expect, expect_budget, expect_close, expect_inside, expect_trains, returned
 from .guard import TimeUp, guarded
@@ -16,6 +16,6 @@ from .trial import GOING_ON, objection, verdict
 
 __all__ = [
     "ATTACK", "Case", "Exercise", "GOING_ON", "Item", "Mistake", "OpenTask", "PICTURES", "TENSORS", "TimeUp", "attack_cases", "blurring",
-    "call", "counting", "deletion", "expect", "expect_budget", "expect_close", "expect_inside", "expect_trains", "guarded", "noise", "objection",
-    "probe", "returned", "rounding", "searching", "sleepers", "slips", "untouched", "verdict", "views",
+    "call", "counting", "deletion", "expect", "expect_budget", "expect_close", "expect_inside", "expect_trains", "guarded", "limited", "noise",
+    "objection", "probe", "returned", "rounding", "searching", "sleepers", "slips", "untouched", "verdict", "views",
 ]  # fmt: skip

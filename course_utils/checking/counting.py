@@ -22,6 +22,13 @@ def counted(f: Callable, like: Tensor, what: str, /, *, classes: int = 10, **arg
     return got, tally.rows / len(like)
 
 
+def limited(f: Callable, like: Tensor, what: str, most: int, /, *, classes: int = 10, **arguments: object) -> Tensor:
+    """The same pictures, with no more than `most` gradients taken for each."""
+    got, used = counted(f, like, what, classes=classes, **arguments)
+    expect_gradients(used, most)
+    return got
+
+
 def expect_gradients(used: float, most: int) -> None:
     """Require that no more gradients were taken than the task allows."""
     expect(used <= most, f"{used:.3g} gradients were taken for each picture; {most} are allowed. "

@@ -23,16 +23,13 @@ def searches() -> Iterator[Case]:
     yield {"low": low[:2], "high": high[:2], "c": c[:2], "worked": ~worked[:2]}
 
 
-def narrowed(low: Tensor, high: Tensor, c: Tensor, worked: Tensor) -> tuple[Tensor, Tensor]:
-    """The interval after a try: low, the largest c that failed, and high, the smallest that worked."""
-    return torch.where(worked, low, torch.maximum(low, c)), torch.where(worked, torch.minimum(high, c), high)
-
-
-def searched(update: Callable[..., tuple[Tensor, Tensor]] | None = None, step: Callable[..., Tensor] | None = None) -> Callable:
-    """A wrong search: with another interval, update(low, high, c, worked), or another next value, step(low, high, c)."""
+def searched(
+    search: Callable, update: Callable[..., tuple[Tensor, Tensor]] | None = None, step: Callable[..., Tensor] | None = None
+) -> Callable:
+    """The right `search` made wrong: with another interval, update(low, high, c, worked), or another next value, step(low, high, c)."""
 
     def wrong(low: Tensor, high: Tensor, c: Tensor, worked: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        new = (update or narrowed)(low, high, c, worked)
+        new = (update or (lambda *a: search(*a)[:2]))(low, high, c, worked)
         value = (step or (lambda a, b, c: torch.where(b < torch.inf, (a + b) / 2, 10 * c)))(*new, c)
         return *new, value
 

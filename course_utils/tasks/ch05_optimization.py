@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from .. import models, runtime, visualize
-from ..checking import OpenTask, counted, expect_gradients
+from ..checking import OpenTask, limited
 
 GRADIENTS = 10
 
@@ -46,9 +46,7 @@ def reordered(net: nn.Module, order: Tensor) -> nn.Module:
 
 def made(make: Callable, net: nn.Module, start: Tensor, y: Tensor) -> Tensor:
     """The images of classes y, when the rules are kept."""
-    got, used = counted(make, start, "the batch of class images", classes=24, model=net, start=start, y=y)
-    expect_gradients(used, GRADIENTS)
-    return got
+    return limited(make, start, "the batch of class images", GRADIENTS, classes=24, model=net, start=start, y=y)
 
 
 TASKS = (

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from .. import data, layers, models, visualize
-from ..checking import OpenTask, counted, expect_gradients
+from ..checking import OpenTask, limited
 
 GRADIENTS, LAYER, UNITS = 30, "6", 500
 
@@ -30,9 +30,7 @@ def error(bring_back: Callable) -> float:
 def found(bring_back: Callable, net: nn.Module, target: Tensor) -> Tensor:
     """The digits that an answer finds, when the rules are kept. The layer with 500 outputs is where gradients are counted."""
     start = torch.zeros(len(target), 1, 28, 28, device=target.device)
-    got, used = counted(bring_back, start, "the batch of pictures", classes=UNITS, model=net, target=target, start=start)
-    expect_gradients(used, GRADIENTS)
-    return got
+    return limited(bring_back, start, "the batch of pictures", GRADIENTS, classes=UNITS, model=net, target=target, start=start)
 
 
 TASKS = (

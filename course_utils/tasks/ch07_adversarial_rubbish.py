@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from .. import attacks, data, measure, models, runtime
-from ..checking import OpenTask, counted, expect_gradients
+from ..checking import OpenTask, limited
 
 NETWORK, GRADIENTS, PICTURES, SEED = "fc100-digits", 10, 200, 5  # the chapter shows the pictures of seed 0
 
@@ -28,8 +28,7 @@ def mean_distortion(attack: Callable) -> float:
     x, y = pictures.x.to(runtime.device()), pictures.y.to(runtime.device())
     right = runtime.predict(net, x) == y
     x, y = x[right], y[right]
-    got, used = counted(attack, x, "the batch of attacked pictures", model=net, x=x, y=y)
-    expect_gradients(used, GRADIENTS)
+    got = limited(attack, x, "the batch of attacked pictures", GRADIENTS, model=net, x=x, y=y)
     return torch.where(runtime.predict(net, got) == y, 1.0, measure.norms(x, got).rms).mean().item()
 
 

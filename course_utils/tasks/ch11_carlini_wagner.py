@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from .. import attacks, data, measure, models, runtime
-from ..checking import OpenTask, counted, expect_gradients
+from ..checking import OpenTask, limited
 
 NETWORK, GRADIENTS, PICTURES, SEED = "stridenet-digits", 40, 60, 5  # the chapter shows the pictures of seed 0
 LOST = 10.0  # what a picture counts that is not taken for its target
@@ -37,9 +37,7 @@ def distance(attack: Callable) -> float:
 
 def found(attack: Callable, net: nn.Module, x: Tensor, t: Tensor) -> Tensor:
     """What an answer gives, when the rules are kept."""
-    got, used = counted(attack, x, "the batch of attacked pictures", model=net, x=x, t=t)
-    expect_gradients(used, GRADIENTS)
-    return got
+    return limited(attack, x, "the batch of attacked pictures", GRADIENTS, model=net, x=x, t=t)
 
 
 TASKS = (
