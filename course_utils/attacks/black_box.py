@@ -83,7 +83,8 @@ def train_substitute(
     net = (dense(seeds[0].shape, classes, seed) if model is None else model).to(seeds.device)
     x, y, after = seeds, labels(oracle, seeds, classes), []
     for k in range(rounds):
-        training.train(net, x, y, epochs=epochs, batch_size=batch_size, lr=lr, weight_decay=0.0, optimizer="adam", seed=seed + k)
+        with torch.inference_mode(False), torch.enable_grad():
+            training.train(net, x, y, epochs=epochs, batch_size=batch_size, lr=lr, weight_decay=0.0, optimizer="adam", seed=seed + k)
         after.append((len(x), (runtime.predict(net, x) == y).float().mean().item()))
         if watch is not None:
             watch(net, len(x))
