@@ -98,8 +98,8 @@ for world, source, pictures in (("digits", "drawn", 30_000), ("digits", "mnist",
             world, source, 30, lr=0.003, pictures=pictures, optimizer="adam", weight_decay=penalty,
             note=f"weight decay {penalty:g}",
         )  # fmt: skip
-# His split trio: two networks on one half of the training pictures, a third on the other half. Each has a seed of its own: from one seed
-# the first layers of FC100 and FC123 would begin with the same weights, and their gradients would agree for that reason.
+# His split trio: two networks on one half of the training pictures, a third on the other half. Each has a seed of its own: what they
+# share comes from no common start.
 for tag, source, pictures in (("digits", "drawn", 30_000), ("mnist", "mnist", None)):
     for name, half, seed in (("fc100", 1, 0), ("fc123", 1, 2), ("fc100", 2, 1)):
         PLANS[f"{name}-{tag}-p{half}"] = Plan(
