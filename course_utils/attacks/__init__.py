@@ -4,6 +4,7 @@ from .balls import L2Ball, MaxBall
 from .carlini_wagner import carlini_wagner
 from .deepfool import deepfool
 from .fgsm import fgsm, fgv
+from .hidden import Coarse, Hidden, hidden_command, mangle
 from .iterative import basic_iterative, kurakin_steps, least_likely, pgd, steps_needed
 from .lbfgs import lbfgs
 from .noise import random_sign
@@ -13,7 +14,7 @@ from .transform import transform_attack
 bim = basic_iterative
 
 __all__ = [
-    "L2Ball", "MaxBall", "Rubbish", "basic_iterative", "bim", "carlini_wagner", "deepfool", "fgsm", "fgv",
-    "gradient_rubbish", "kurakin_steps", "lbfgs", "least_likely", "pgd", "random_sign", "steps_needed",
+    "Coarse", "Hidden", "L2Ball", "MaxBall", "Rubbish", "basic_iterative", "bim", "carlini_wagner", "deepfool", "fgsm", "fgv",
+    "gradient_rubbish", "hidden_command", "kurakin_steps", "lbfgs", "least_likely", "mangle", "pgd", "random_sign", "steps_needed",
     "transform_attack",
 ]  # fmt: skip
