@@ -39,6 +39,7 @@ class Plan(NamedTuple):
     calibrated: bool = False  # scores scaled so that the network is as sure as it is right, on other training pictures
     tests: int | None = None  # None: as many as `data.load` gives by itself
     seed: int = 0  # of the start, of the order, and of drawn training pictures
+    half: int = 0  # 1 or 2: one of the two disjoint halves, chosen by chance, of seed 0's training pictures; 0: all
     mixed: bool = True  # with batch norm, compute in bfloat16: faster on processors that are made for it
     note: str = ""
 
@@ -99,6 +100,13 @@ for world, source, pictures in (("digits", "drawn", 30_000), ("digits", "mnist",
             world, source, 30, lr=0.003, pictures=pictures, optimizer="adam", weight_decay=penalty,
             note=f"weight decay {penalty:g}",
         )  # fmt: skip
+# His split trio: two networks on one half of the training pictures, a third, from another start, on the other half.
+for tag, source, pictures in (("digits", "drawn", 30_000), ("mnist", "mnist", None)):
+    for name, half in (("fc100", 1), ("fc123", 1), ("fc100", 2)):
+        PLANS[f"{name}-{tag}-p{half}"] = Plan(
+            "digits", source, 30, lr=0.003, pictures=pictures, optimizer="adam", weight_decay=1e-5, seed=half - 1, half=half,
+            note=f"weight decay 1e-05; half P{half} of the training pictures",
+        )  # fmt: skip
 
 
 def percent_right(model: nn.Module, pictures: data.Pictures, n: int | None = None) -> float:
@@ -132,7 +140,10 @@ class TrainingSet(NamedTuple):
 def training_set(plan: Plan) -> TrainingSet:
     """The pictures that a plan trains on. Scenes come a thousand at a time, a seed each: as floats they would fill the memory."""
     if plan.world != "photos":
-        pictures = some(plan, "train", plan.pictures, plan.seed)
+        pictures = some(plan, "train", plan.pictures, 0 if plan.half else plan.seed)
+        if plan.half:
+            mine = torch.randperm(len(pictures.y), generator=runtime.generator(0)).chunk(2)[plan.half - 1]
+            return TrainingSet(pictures.x[mine], pictures.y[mine], None, pictures.source)
         return TrainingSet(pictures.x, pictures.y, pictures.boxes, pictures.source)
     count, parts = plan.pictures or data.WORLDS["photos"].train, []
     for seed, start in enumerate(range(0, count, 1000)):

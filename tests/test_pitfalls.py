@@ -28,6 +28,7 @@ BUDGET = {
     "least likely": partial(attacks.least_likely, steps=4),
     "pgd": partial(attacks.pgd, steps=3, restarts=2),
     "pgd l2": lambda *given, eps: attacks.pgd(*given, steps=3, norm="l2", eps=10 * eps),
+    "nes": partial(attacks.nes, step=0.04, steps=4, samples=100),
     "expectation": partial(attacks.transform_attack, transform=partial(transforms.contrast, factor=0.95), samples=2, steps=3),
 }
 FREE = {

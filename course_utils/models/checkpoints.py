@@ -46,6 +46,12 @@ NETWORKS: dict[str, Callable[[], nn.Module]] = {
     "fc100-mnist": lambda: DenseNet10((100, 100)),
     "fc200-digits": lambda: DenseNet10((200, 200)),
     "fc200-mnist": lambda: DenseNet10((200, 200)),
+    "fc100-digits-p1": lambda: DenseNet10((100, 100)),  # chapter 13: trained on one half of the pictures, P1 or P2
+    "fc100-mnist-p1": lambda: DenseNet10((100, 100)),
+    "fc123-digits-p1": lambda: DenseNet10((123, 456)),
+    "fc123-mnist-p1": lambda: DenseNet10((123, 456)),
+    "fc100-digits-p2": lambda: DenseNet10((100, 100)),
+    "fc100-mnist-p2": lambda: DenseNet10((100, 100)),
     "ae400-digits": AENet10,
     "ae400-mnist": AENet10,
     "signnet-signs": lambda: SignNet(_kinds("signs")),
