@@ -89,6 +89,8 @@ PLANS = {
         "objects", "cifar10", 14, lr=0.1, norm=True, augment=training.shift_and_flip(4),
         note="half the paper's width, which two cores train",
     ),
+    "speechnet-spoken": Plan("spoken", "drawn", 10, pictures=6_000, norm=True, mixed=False, note="every word by a speaker of its own"),
+    "speechnet-spoken-twin": Plan("spoken", "drawn", 10, pictures=6_000, norm=True, mixed=False, seed=1, note="other words than speechnet-spoken"),
 }
 # Szegedy's fully connected nets: sigmoid layers, no augmentation, squared weights as penalty.
 for world, source, pictures in (("digits", "drawn", 30_000), ("digits", "mnist", None)):
@@ -122,6 +124,11 @@ def pretrain_encoder(net: models.AENet10, x: Tensor, seed: int) -> None:
     net.encoder.requires_grad_(False)
 
 
+def some(plan: Plan, split: str, n: int | None, seed: int = 0) -> data.Pictures:
+    """Pictures of a plan's world, or its sounds, which are no world: they are always synthesised."""
+    return data.spoken(split, n, seed=seed) if plan.world == "spoken" else data.load(plan.world, split, n, source=plan.source, seed=seed)
+
+
 class TrainingSet(NamedTuple):
     """Pictures `[N, C, H, W]`, as bytes where they are many; labels `[N]`; boxes `[N, K, 4]` of a scene's signs."""
 
@@ -134,7 +141,7 @@ class TrainingSet(NamedTuple):
 def training_set(plan: Plan) -> TrainingSet:
     """The pictures that a plan trains on. Scenes come a thousand at a time, a seed each: as floats they would fill the memory."""
     if plan.world != "photos":
-        pictures = data.load(plan.world, "train", plan.pictures, source=plan.source, seed=0 if plan.half else plan.seed)
+        pictures = some(plan, "train", plan.pictures, 0 if plan.half else plan.seed)
         if plan.half:
             mine = torch.randperm(len(pictures.y), generator=runtime.generator(0)).chunk(2)[plan.half - 1]
             return TrainingSet(pictures.x[mine], pictures.y[mine], None, pictures.source)
@@ -160,8 +167,8 @@ def run(name: str) -> None:
     seed, mixed = plan.seed, plan.norm and plan.mixed
     runtime.seed_everything(seed)
     train_set = training_set(plan)
-    test_set = data.load(plan.world, "test", plan.tests, source=plan.source)
-    x = (train_set.x * 255).round().byte() if train_set.x.is_floating_point() and train_set.x.numel() > 2e8 else train_set.x
+    test_set = some(plan, "test", plan.tests)
+    x = (train_set.x * 255).round().byte() if plan.world != "spoken" and train_set.x.is_floating_point() and train_set.x.numel() > 2e8 else train_set.x
     plain, calibration = models.checkpoints.NETWORKS[name]().to(runtime.device()), ""
     if isinstance(plain, models.AENet10):
         pretrain_encoder(plain, x, seed)
@@ -255,7 +262,7 @@ def record(name: str, source: str, score: str, seed: int, note: str) -> None:
 def remeasure(name: str) -> None:
     """Measure a shipped checkpoint again, as after a change of the drawn pictures, and correct its row's accuracy."""
     plan = PLANS[runtime.pick("checkpoint", name, PLANS)]
-    test_set = data.load(plan.world, "test", plan.tests, source=plan.source)
+    test_set = some(plan, "test", plan.tests)
     cells = rows()[name].split(" | ")
     before, cells[4] = cells[4], f"{percent_right(models.load(name), test_set):.2f} % of {len(test_set.y):,}"
     print(f"{name}: {before} -> {cells[4]}")

@@ -221,6 +221,7 @@ FLOORS = {
     "lenet-digits-fgsm": ("digits", 0.95), "signnet-signs-twin": ("signs", 0.9),
     "resnet-signs": ("signs", 0.95), "chain-signs": ("signs", 0.95),
     "allconv-signs": ("objects", 0.9), "scenenet-scenes": ("photos", 0.75),
+    "speechnet-spoken": ("spoken", 0.94), "speechnet-spoken-twin": ("spoken", 0.94),
 }  # fmt: skip
 
 
@@ -231,7 +232,7 @@ def test_every_network_for_drawn_pictures_is_measured() -> None:
 @pytest.mark.parametrize("name", FLOORS)
 def test_a_network_is_right_on_drawn_pictures(name: str) -> None:
     world, floor = FLOORS[name]
-    pictures = data.load(world, "test", 50 if world == "photos" else 200, source="drawn")
+    pictures = data.spoken("test", 200) if world == "spoken" else data.load(world, "test", 50 if world == "photos" else 200, source="drawn")
     net = models.load(name)
     assert net(pictures.x[:1]).shape == (1, len(pictures.names))
     assert accuracy(net, pictures.x, pictures.y) >= floor

@@ -5,6 +5,7 @@ from .black_box import Oracle, Refused, Substitute, augmented, train_substitute
 from .carlini_wagner import carlini_wagner
 from .deepfool import deepfool
 from .fgsm import fgsm, fgv
+from .hidden import LADDER, Coarse, Hidden, hidden_command, mangle
 from .iterative import basic_iterative, kurakin_steps, least_likely, pgd, steps_needed
 from .lbfgs import lbfgs
 from .nes import nes
@@ -15,7 +16,7 @@ from .transform import transform_attack
 bim = basic_iterative
 
 __all__ = [
-    "L2Ball", "MaxBall", "Oracle", "Refused", "Rubbish", "Substitute", "augmented", "basic_iterative", "bim", "carlini_wagner", "deepfool",
-    "fgsm", "fgv", "gradient_rubbish", "kurakin_steps", "lbfgs", "least_likely", "nes", "pgd", "random_sign", "steps_needed",
-    "train_substitute", "transform_attack",
+    "Coarse", "Hidden", "LADDER", "L2Ball", "MaxBall", "Oracle", "Refused", "Rubbish", "Substitute", "augmented", "basic_iterative", "bim", "carlini_wagner",
+    "deepfool", "fgsm", "fgv", "gradient_rubbish", "hidden_command", "kurakin_steps", "lbfgs", "least_likely", "mangle", "nes", "pgd",
+    "random_sign", "steps_needed", "train_substitute", "transform_attack",
 ]  # fmt: skip

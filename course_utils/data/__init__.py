@@ -16,10 +16,11 @@ import torch
 from torch import Tensor
 
 from ..runtime import check_count, data_profile, generator, pick
-from . import flat
+from ..transforms import from_waveform
+from . import flat, speech
 from .worlds import WORLDS, Drawn, World
 
-__all__ = ["WORLDS", "Pictures", "fetch", "load", "plates"]
+__all__ = ["WORLDS", "Pictures", "fetch", "load", "plates", "spoken"]
 
 
 class Pictures(NamedTuple):
@@ -86,6 +87,23 @@ def plates(n: int | None = None, source: str | Path | None = None, size: int = 7
         return Pictures(x, y, tuple(WORLDS["signs"].kinds), "drawn", None, masks)
     pictures = load("signs", "test", n=n, source=source, size=size)
     return pictures._replace(masks=flat.posters(pictures.x))
+
+
+def spoken(split: str, n: int | None = None, seed: int = 0) -> Pictures:
+    """Spoken digits, synthesised, each by a speaker of its own: `x` `[N, 1, 1, 6000]` in [0, 1], silence at 0.5, 8,000 samples a second.
+
+    As pictures of one row of pixels they go through every network, attack and measure; `transforms.waveform` gives the sound in [-1, 1]. Always
+    synthesised, whatever the data profile says. An endless sequence for each (split, seed), by default 4,000 words for training, 500 for testing;
+    each ten of them are the ten digits in some order.
+    """
+    n = {"train": 4000, "test": 500}[pick("split", split, ("train", "test"))] if n is None else check_count(n, "n")
+    words, labels = [], []
+    for i in range(-(-n // 100)):
+        digest = hashlib.sha256(f"spoken {split} {seed} {i}".encode()).digest()
+        random = generator(int.from_bytes(digest[:7], "big"))
+        labels.append(torch.cat([torch.randperm(10, generator=random) for _ in range(10)]))  # each ten words are all ten digits
+        words.append(speech.draw(labels[-1], generator=random))
+    return Pictures(from_waveform(torch.cat(words)[:n]), torch.cat(labels)[:n], speech.NAMES, "drawn")
 
 
 def fetch(what: str) -> None:

@@ -2,11 +2,12 @@
 
 from .basic import (
     Norms, accuracy, accuracy_curve, auc, cka, confidence, destruction_rate, interval, mean_interval, norms, purity, quantize,
-    rank_correlation, right, separability, ssim, success_rate,
+    rank_correlation, right, separability, snr, ssim, success_rate,
 )  # fmt: skip
 from .transfer import Transfer, of_rms, transfer_table
 
 __all__ = [
     "Norms", "Transfer", "accuracy", "accuracy_curve", "auc", "cka", "confidence", "destruction_rate", "interval", "mean_interval",
-    "norms", "of_rms", "purity", "quantize", "rank_correlation", "right", "separability", "ssim", "success_rate", "transfer_table",
+    "norms", "of_rms", "purity", "quantize", "rank_correlation", "right", "separability", "snr", "ssim", "success_rate",
+    "transfer_table",
 ]  # fmt: skip

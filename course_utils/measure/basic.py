@@ -60,6 +60,18 @@ def ssim(x: Tensor, x_adv: Tensor) -> Tensor:
     return index.mean((1, 2, 3)).to(x.dtype)
 
 
+def snr(wave: Tensor, changed: Tensor) -> Tensor:
+    """Signal-to-noise ratio in decibels of changed waveforms, `[N, ...]` with silence at 0: `[N]`.
+
+    10 log10(sum wave^2 / sum (changed - wave)^2), for each sound: 20 more is a change a tenth as large. Infinite where nothing is changed,
+    minus infinite where a change is all there is.
+    """
+    if wave.shape != changed.shape:
+        raise ValueError(f"wave has shape {list(wave.shape)} and changed {list(changed.shape)}; the same shape is expected.")
+    signal, noise = (sound.detach().flatten(1).square().sum(1) for sound in (wave, changed - wave))
+    return torch.where(noise > 0, 10 * (signal / noise).log10(), torch.inf)
+
+
 def quantize(x: Tensor) -> Tensor:
     """Pixels rounded to whole grey levels k / 255, as any picture file would store them."""
     return (x * 255).round() / 255

@@ -18,6 +18,7 @@ from ..data.downloads import FetchError
 from .decoders import Decoder
 from .networks import AENet10, AllConv, DenseNet10, LeNet, Normalized, SceneNet, SignNet, StrideNet, TwoPairs
 from .residual import ResNet
+from .speech import SpeechNet
 
 
 def _kinds(world: str) -> int:
@@ -64,6 +65,8 @@ NETWORKS: dict[str, Callable[[], nn.Module]] = {
     "scenenet-scenes": lambda: SceneNet(_kinds("photos")),
     "allconv-signs": lambda: AllConv(_kinds("objects"), width=32),
     "allconv-cifar10": lambda: AllConv(width=48),  # half the paper's width: what two cores train
+    "speechnet-spoken": SpeechNet,
+    "speechnet-spoken-twin": SpeechNet,  # other words, another start: chapter 13 tries sounds on it that were made for the first
 }
 # Chapter 06's decoders: which layers of which networks they give pictures back from, and what these layers answer.
 DECODED: dict[str, dict[str, tuple[int, ...]]] = {

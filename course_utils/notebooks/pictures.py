@@ -1,4 +1,4 @@
-"""How pictures are stored: none in the authors' copies, compact ones in the student's.
+"""How pictures and sounds are stored: none in the authors' copies, compact pictures in the student's.
 
 A figure is drawn at twice the pixels that it is shown with (`show.style`), and its PNG is reduced here until the
 chapter fits into LIMIT. In the authors' copies an output keeps its text alone (`<Figure size ...>`), which is what
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import io
+import re
 from copy import deepcopy
 from functools import lru_cache
 
@@ -19,12 +20,16 @@ from PIL import Image
 LIMIT = 1_500_000  # bytes of a chapter as the student gets it
 STEPS = (5, 8, 12, 16)  # how far apart neighbouring levels of red, green and blue may be, finest first
 VISIBLE = 8  # levels: a pixel that is off by more may be seen
+SOUND = re.compile(r'src="data:audio/[^"]*"')  # as `show.Sounds` writes them; tests/nbval.cfg compares none
 FEW = 0.01  # the share of such pixels that a palette may have
 
 
 def without_pictures(book):
-    """The notebook with the text of its outputs alone."""
+    """The notebook with the text of its outputs alone; players stay, without their sounds."""
     out = deepcopy(book)
+    for output in (output for cell in out.cells for output in cell.get("outputs", [])):
+        if "text/html" in output.get("data", {}):
+            output.data["text/html"] = SOUND.sub('src=""', output.data["text/html"])
     for _, output in pictures(out):
         for held in (output.data, output.get("metadata", {})):
             for kind in [kind for kind in held if kind.startswith("image/")]:

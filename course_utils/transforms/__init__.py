@@ -8,8 +8,9 @@ from .camera import Lens, geometry, grey_levels, light, photograph, sensor, warp
 from .compression import jpeg
 from .pixels import add_noise, blur, brightness, contrast
 from .road import FOCAL, METRES, driver_view, roadside
+from .sound import RATE, cosines, from_waveform, log_mel, mel_energies, mel_filters, mel_frequencies, waveform
 
 __all__ = [
-    "FOCAL", "METRES", "Lens", "add_noise", "blur", "brightness", "contrast", "driver_view", "geometry", "grey_levels", "jpeg", "light", "photograph",
-    "roadside", "sensor", "warp",
+    "FOCAL", "METRES", "Lens", "RATE", "add_noise", "blur", "brightness", "contrast", "cosines", "driver_view", "from_waveform", "geometry", "grey_levels", "jpeg", "light", "log_mel",
+    "mel_energies", "mel_filters", "mel_frequencies", "photograph", "roadside", "sensor", "warp", "waveform",
 ]  # fmt: skip
