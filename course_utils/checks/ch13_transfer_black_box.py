@@ -1,4 +1,4 @@
-"""The exercises of chapter 13: who is fooled by whose pictures, a change of a given size, Jacobian-based augmentation, a slope from scores."""
+"""The exercises of chapter 13: who is fooled by whose pictures, a change of a given size, augmentation, a slope from scores, decibels."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor, nn
 
+from .. import measure
 from ..attacks.black_box import augmented
 from ..checking import ATTACK, PICTURES, TENSORS, Case, Exercise, attack_cases, expect_inside, slips
+from ..checking import decibels as loudness
 from ..runtime import generator
 
 # ---------------------------------------------------------------- who is fooled by whose pictures
@@ -107,6 +109,14 @@ def asked() -> Iterator[Case]:
         yield {"plus": f(sigma * u), "minus": f(-sigma * u), "u": u, "sigma": sigma}
 
 
+# ---------------------------------------------------------------- decibels
+
+
+def decibels(wave: Tensor, changed: Tensor) -> Tensor:
+    """10 log10(sum wave^2 / sum (changed - wave)^2) for each waveform `[N]`; infinite where nothing is changed."""
+    return measure.snr(wave, changed)
+
+
 EXERCISES = (
     Exercise("transfer_rates", transfer_rates, answers, difficulty=1, minutes=8, battery=TENSORS, what="the table", hints=(
         "Two questions for each network and picture: did it have the picture right before, and does it get it wrong now?",
@@ -176,4 +186,9 @@ EXERCISES = (
         (lambda p, m, u, s: estimated(u, (p - m) / (2 * s)).mean(0, keepdim=True).expand(u.shape[1:]), "the slopes are averaged over the pictures; each picture has its own."),
         (lambda p, m, u, s: estimated(u, (p - m) / (2 * s**2)), "sigma is squared; one sigma is the length of the way, and u is not multiplied by it."),
     )),
+    Exercise("decibels", decibels, loudness.sounds, difficulty=1, minutes=8, battery=PICTURES, what="the batch of waveforms", hints=(
+        "A decibel compares powers: the sum of the squares of the word's samples with that of the change, for each waveform of its own.",
+        "signal and noise are sums over dim=1. 10 * (signal / noise).log10() does the rest, but for silence that was not changed, where it is 0 / 0.",
+        "torch.where(noise > 0, 10 * (signal / noise).log10(), torch.inf), with noise = (changed - wave).square().sum(1).",
+    ), mistakes=loudness.MISTAKES),
 )  # fmt: skip
