@@ -157,8 +157,8 @@ EXERCISES = (
         "z = x.detach().clone().requires_grad_(); (slope,) = torch.autograd.grad(model(z).gather(1, y[:, None]).sum(), z); (x + step * slope.sign()).clamp(0, 1).detach()",
     ), mistakes=(
         (along(lambda g, x, s: x + s * g.sign()), "pixels leave [0, 1]; clip after the step: .clamp(0, 1)."),
-        (along(lambda g, x, s: moved(-g, x, s)), "the step goes down the score; add step * sign, whose own sign says where to."),
         (along(lambda g, x, s: moved(g, x, abs(s))), "step may be negative, and the pictures then go down the score: do not make it positive."),
+        (along(lambda g, x, s: moved(-g, x, s)), "the step goes down the score; add step * sign, whose own sign says where to."),
         (along(lambda g, x, s: (x + s * g).clamp(0, 1)), "the gradient's value is used; take its sign."),
         (along(lambda g, x, s: (x + s * g / g.abs().flatten(1).amax(1)[:, None, None, None]).clamp(0, 1)), "the gradient's value is used, scaled; take its sign."),
         (along(lambda g, x, s: (x + s * g / g.flatten(1).norm(dim=1)[:, None, None, None]).clamp(0, 1)), "the gradient's value is used, scaled; take its sign."),
