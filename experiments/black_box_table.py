@@ -44,7 +44,7 @@ def bare(net: nn.Module, x: Tensor, y: Tensor) -> dict[str, float]:
     for eps in EPSILONS:
         for name, found in (("white", attacks.fgsm(net, x, y, eps=eps)), ("noise", attacks.random_sign(x, eps=eps))):
             numbers[f"{name}_{eps:g}"] = 100 * measure.success_rate(net, found, y, x=x)
-        oracle, few = attacks.Oracle(net, scores=True), slice(0, max(10, len(x) // 10))
+        oracle, few = attacks.Oracle(net, scores=True), slice(0, max(10, len(x) // 25))
         found = attacks.nes(oracle, x[few], y[few], eps=eps, step=eps / 5, steps=20)
         numbers |= {f"nes_{eps:g}": 100 * measure.success_rate(net, found, y[few], x=x[few]), f"nes_{eps:g}_queries": oracle.queries / len(x[few])}
     return numbers

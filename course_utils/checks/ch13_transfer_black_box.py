@@ -27,7 +27,7 @@ def among(had: Tensor, wrong: Tensor) -> Tensor:
 
 def answers() -> Iterator[Case]:
     """Classes of M networks for N pictures; all networks have some right and some wrong, and some wrong ones become right."""
-    for seed, (ways, nets, count) in ((0, (4, 3, 40)), (1, (2, 5, 25)), (2, (3, 3, 30))):
+    for seed, (ways, nets, count) in ((0, (4, 3, 40)), (1, (1, 5, 25)), (2, (3, 1, 30))):
         chance = generator(seed)
         y = torch.randint(6, (count,), generator=chance)
         other = lambda *shape, chance=chance: torch.randint(1, 6, shape, generator=chance)  # noqa: E731
@@ -53,17 +53,17 @@ def made_long(length: Callable[[Tensor], Tensor], clip: bool = True) -> Callable
 
     def of(x: Tensor, x_adv: Tensor, size: float) -> Tensor:
         r = x_adv - x
-        moved = x + size * r / length(r.flatten(1)).clamp_min(1e-12)[:, None, None, None]
-        return moved.clamp(0, 1) if clip else moved
+        longer = x + size * r / length(r.flatten(1)).clamp_min(1e-12)[:, None, None, None]
+        return longer.clamp(0, 1) if clip else longer
 
     return of
 
 
 def changes() -> Iterator[Case]:
-    """Changes of many sizes, one of them 0; many pixels near 0 and 1, so that clipping matters."""
-    for seed, shape, size in ((0, (6, 2, 4, 5), 0.1037), (1, (5, 1, 6, 5), 0.2071)):
+    """Changes of many sizes, one of them 0, some of them tiny; many pixels near 0 and 1, so that clipping matters."""
+    for seed, shape, size, most in ((0, (6, 2, 4, 5), 0.1037, 0.3), (1, (5, 1, 6, 5), 0.2071, 0.3), (2, (4, 1, 6, 5), 0.0713, 1e-3)):
         x = (1.3 * torch.rand(shape, generator=generator(seed)) - 0.15).clamp(0, 1)
-        r = torch.randn(shape, generator=generator(seed + 5)) * torch.linspace(0, 0.3, len(x))[:, None, None, None]
+        r = torch.randn(shape, generator=generator(seed + 5)) * torch.linspace(0, most, len(x))[:, None, None, None]
         yield {"x": x, "x_adv": (x + r).clamp(0, 1), "size": size}
 
 

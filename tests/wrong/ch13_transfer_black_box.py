@@ -253,7 +253,7 @@ WRONG = {
         ("another quantity", changed(lambda g, x, s: x.clone()), "come back as they were"),
         ("another quantity", stepped(lambda s, y: torch.nn.functional.cross_entropy(s, y)), "loss is differentiated"),
         ("another quantity", stepped(lambda s, y: own(s.softmax(1), y)), "probability is differentiated"),
-        ("another quantity", stepped(lambda s, y: own(s.log_softmax(1), y)), "log-probability"),
+        ("another quantity", stepped(lambda s, y: own(s.log_softmax(1), y)), "probability is differentiated"),
         ("another quantity", stepped(lambda s, y: s.sum(1)), "all classes are added up"),
         ("argument ignored", stepped(lambda s, y: s.amax(1)), "own prediction"),
         ("wrong axis", stepped(lambda s, y: s[:, y]), "every row"),
