@@ -11,7 +11,7 @@ EQUIVALENT = {
     "transfer_rates/rates_by_products: precision fixed: …": SINGLE,
     "transfer_rates/rates_one_by_one: precision fixed: …": SINGLE,
     "transfer_rates/reference: precision fixed: …": SINGLE,
-    "amplified/reference: condition dropped: …": "the reference clips always; only wrong answers ask for no clipping",
+    "amplified/reference: condition dropped: … -> return longer.clamp(0, 1)": "the reference clips always; only wrong answers ask for no clipping",
     "jacobian_step/solution: clone dropped: …": FREE,
     "jacobian_step/solution: detach dropped: z = …": COPY,
     "jacobian_step/solution: mean for sum: …": SIGN,
