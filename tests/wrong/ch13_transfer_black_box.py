@@ -254,7 +254,7 @@ WRONG = {
         ("another quantity", stepped(lambda s, y: torch.nn.functional.cross_entropy(s, y)), "loss is differentiated"),
         ("another quantity", stepped(lambda s, y: own(s.softmax(1), y)), "probability is differentiated"),
         ("another quantity", stepped(lambda s, y: own(s.log_softmax(1), y)), "probability is differentiated"),
-        ("another quantity", stepped(lambda s, y: s.sum(1)), "all classes are added up"),
+        ("another quantity", stepped(lambda s, y: s.sum(1)), "each picture's own score"),
         ("argument ignored", stepped(lambda s, y: s.amax(1)), "own prediction"),
         ("wrong axis", stepped(lambda s, y: s[:, y]), "every row"),
         ("batch of one only", stepped(lambda s, y: own(s, y)[:1]), "only the first picture"),
