@@ -55,7 +55,7 @@ def mangle(x: Tensor, coarse: Coarse, *, generator: torch.Generator | None = Non
     wave = transforms.waveform(x.detach())
     table = transforms.cosines(BANDS)[:keep].to(wave)
     features = table @ transforms.log_mel(wave, window=window, hop=hop, bands=BANDS)  # all that is kept
-    filters = transforms.mel_filters(BANDS, window).to(wave)
+    filters = transforms.mel_filters(BANDS, window, wave)
     density = filters.T @ ((table.T @ features).exp() / filters.sum(1)[:, None])  # energy in each bin [N, bins, frames]
     noise = torch.randn(wave.shape, generator=generator or runtime.generator(), dtype=wave.dtype).to(wave.device)
     hann = torch.hann_window(window).to(wave)
