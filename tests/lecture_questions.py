@@ -18,6 +18,7 @@ class Question(NamedTuple):
 
 
 HOW_MUCH_KNOWN = Question("How much must the attacker know?", "D1:617")
+MISSING_PROPERTY = Question("Which transferability property is still missing?", "D1:709")
 ONLY_PROBABILITIES = "The network gives out only probabilities. Can we show why it decided so?"
 
 QUESTIONS: dict[str, tuple[Question, ...]] = {
@@ -59,8 +60,8 @@ QUESTIONS: dict[str, tuple[Question, ...]] = {
     "10": (Question("How many steps does it take until the class changes?", "D2:317"),),
     "11": (),
     "12": (Question("Do adversarial examples survive being printed and photographed?", "D3:166"),),
-    "13": (HOW_MUCH_KNOWN,),
-    "14": (Question("Which transferability property is still missing?", "D1:709"),),
+    "13": (HOW_MUCH_KNOWN, MISSING_PROPERTY),
+    "14": (MISSING_PROPERTY,),
     "15": (),
     "16": (Question("Does this mean that convolutional networks cannot be used for anything critical?", "D2:259"),),
     "17": (),

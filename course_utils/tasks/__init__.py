@@ -17,4 +17,5 @@ CHAPTERS: dict[str, tuple[str, ...]] = {
     "ch10_iterative": ("ten_gradients",),
     "ch11_carlini_wagner": ("forty_gradients",),
     "ch12_physical_world": ("fool_the_drive",),
+    "ch13_transfer_black_box": ("fool_the_oracle",),
 }
