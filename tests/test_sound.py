@@ -256,6 +256,10 @@ def test_commands_without_settings_are_refused_and_a_refusal_comes_through() -> 
     with pytest.raises(ValueError, match="settings is empty"):
         attacks.hidden_command(lambda x: x, WORD.x[:1], WORD.y[:1], settings=[])
 
+    for ask, y, words in ((lambda x: WORD.y[:1], WORD.y[:2], "y has shape"), (lambda x: torch.zeros(1, 10), WORD.y[:1], "the recogniser gives")):
+        with pytest.raises(ValueError, match=words):
+            attacks.hidden_command(ask, WORD.x[:1], y, settings=[FINE])
+
     def refuses(x: Tensor) -> Tensor:
         raise PermissionError("no more questions")
 

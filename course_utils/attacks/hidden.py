@@ -84,11 +84,15 @@ def hidden_command(
     if not settings:
         raise ValueError("settings is empty; at least one Coarse(window, hop, coefficients) is expected, the coarsest first.")
     check_pictures(x)
+    if y.shape != (len(x),):
+        raise ValueError(f"y has shape {list(y.shape)}; one word for each of the {len(x)} sounds is expected: [{len(x)}].")
     source, sounds, queries = generator or runtime.generator(), x.detach().clone(), 0
     setting, left = torch.zeros(len(x), dtype=torch.long, device=x.device), torch.arange(len(x), device=x.device)
     for number, coarse in enumerate(settings):
         sounds[left], setting[left] = mangle(x[left], coarse, generator=source), number
         says = ask(sounds[left])
+        if says.shape != left.shape:
+            raise ValueError(f"the recogniser gives {list(says.shape)} for {len(left)} sounds; one class number a sound is expected.")
         queries += len(left)
         left = left[says != y[left]]
         if not len(left):
