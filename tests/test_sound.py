@@ -121,6 +121,15 @@ def test_white_noise_has_one_in_every_bin() -> None:
     assert torch.allclose(shares, torch.ones(24), atol=0.1)
 
 
+def test_filters_serve_gradients_whoever_asked_first() -> None:
+    with torch.inference_mode():
+        transforms.log_mel(torch.zeros(1, 400), window=98, hop=40, bands=7)
+    sound = torch.zeros(1, 400, requires_grad=True)
+    transforms.log_mel(sound, window=98, hop=40, bands=7).sum().backward()
+    assert sound.grad.shape == sound.shape and not transforms.mel_filters(7, 98).requires_grad
+    assert transforms.mel_filters(7, 98, torch.zeros(1, dtype=torch.float64)).dtype == torch.float64
+
+
 def test_neighbouring_triangles_add_up_to_one() -> None:
     corners = transforms.mel_frequencies(20)
     hz = torch.linspace(0, 4000, 401)
@@ -246,6 +255,10 @@ def test_the_ladder_goes_from_coarse_to_fine_and_a_black_box_hears_its_commands(
 def test_commands_without_settings_are_refused_and_a_refusal_comes_through() -> None:
     with pytest.raises(ValueError, match="settings is empty"):
         attacks.hidden_command(lambda x: x, WORD.x[:1], WORD.y[:1], settings=[])
+
+    for ask, y, words in ((lambda x: WORD.y[:1], WORD.y[:2], "y has shape"), (lambda x: torch.zeros(1, 10), WORD.y[:1], "the recogniser gives")):
+        with pytest.raises(ValueError, match=words):
+            attacks.hidden_command(ask, WORD.x[:1], y, settings=[FINE])
 
     def refuses(x: Tensor) -> Tensor:
         raise PermissionError("no more questions")

@@ -55,7 +55,7 @@ def mangle(x: Tensor, coarse: Coarse, *, generator: torch.Generator | None = Non
     wave = transforms.waveform(x.detach())
     table = transforms.cosines(BANDS)[:keep].to(wave)
     features = table @ transforms.log_mel(wave, window=window, hop=hop, bands=BANDS)  # all that is kept
-    filters = transforms.mel_filters(BANDS, window).to(wave)
+    filters = transforms.mel_filters(BANDS, window, wave)
     density = filters.T @ ((table.T @ features).exp() / filters.sum(1)[:, None])  # energy in each bin [N, bins, frames]
     noise = torch.randn(wave.shape, generator=generator or runtime.generator(), dtype=wave.dtype).to(wave.device)
     hann = torch.hann_window(window).to(wave)
@@ -84,11 +84,15 @@ def hidden_command(
     if not settings:
         raise ValueError("settings is empty; at least one Coarse(window, hop, coefficients) is expected, the coarsest first.")
     check_pictures(x)
+    if y.shape != (len(x),):
+        raise ValueError(f"y has shape {list(y.shape)}; one word for each of the {len(x)} sounds is expected: [{len(x)}].")
     source, sounds, queries = generator or runtime.generator(), x.detach().clone(), 0
     setting, left = torch.zeros(len(x), dtype=torch.long, device=x.device), torch.arange(len(x), device=x.device)
     for number, coarse in enumerate(settings):
         sounds[left], setting[left] = mangle(x[left], coarse, generator=source), number
         says = ask(sounds[left])
+        if says.shape != left.shape:
+            raise ValueError(f"the recogniser gives {list(says.shape)} for {len(left)} sounds; one class number a sound is expected.")
         queries += len(left)
         left = left[says != y[left]]
         if not len(left):

@@ -35,7 +35,7 @@ class Sound(NamedTuple):
 
 
 SOUNDS = {
-    # Peterson and Barney 1952, men: beet, bit, bet, but, father, bought, boot
+    # Peterson and Barney 1952, men: beet, bit, bet, but, bought, boot
     "i": Sound(270, 2290, 3010), "I": Sound(390, 1990, 2550), "E": Sound(530, 1840, 2480), "V": Sound(640, 1190, 2390),
     "O": Sound(570, 840, 2410), "u": Sound(300, 870, 2240),
     # Klatt 1980: the two ends of bait, bite, boat; the end of seven; consonants

@@ -38,12 +38,20 @@ def mel_frequencies(bands: int) -> Tensor:
     return 700 * (10 ** (torch.linspace(low, high, check_count(bands, "bands") + 2, dtype=torch.float64) / 2595) - 1)
 
 
+def mel_filters(bands: int, window: int, like: Tensor | None = None) -> Tensor:
+    """Triangles `[bands, window // 2 + 1]` of height 1 over the frequencies of a spectrum, each from its neighbour's middle to the other's.
+
+    like: a tensor whose precision and device they shall have; they are kept there, since an attack asks for them at every step.
+    """
+    return _triangles(bands, window, *((torch.float32, torch.device("cpu")) if like is None else (like.dtype, like.device)))
+
+
 @lru_cache(maxsize=32)
-def mel_filters(bands: int, window: int) -> Tensor:
-    """Triangles `[bands, window // 2 + 1]` of height 1 over the frequencies of a spectrum, each from its neighbour's middle to the other's."""
+@torch.inference_mode(False)  # what is kept must serve gradients, whoever asks first
+def _triangles(bands: int, window: int, dtype: torch.dtype, device: torch.device) -> Tensor:
     hz = torch.linspace(0, RATE / 2, window // 2 + 1, dtype=torch.float64)
     left, middle, right = (mel_frequencies(bands)[k : k + bands, None] for k in range(3))
-    return torch.minimum((hz - left) / (middle - left), (right - hz) / (right - middle)).clamp_min(0).float()
+    return torch.minimum((hz - left) / (middle - left), (right - hz) / (right - middle)).clamp_min(0).to(device, dtype)
 
 
 def mel_energies(wave: Tensor, *, window: int = 256, hop: int = 80, bands: int = 24) -> Tensor:
@@ -53,7 +61,7 @@ def mel_energies(wave: Tensor, *, window: int = 256, hop: int = 80, bands: int =
     """
     hann = torch.hann_window(window, dtype=wave.dtype, device=wave.device)
     spectrum = torch.stft(wave, window, hop, window=hann, return_complex=True)
-    return mel_filters(bands, window).to(wave) @ (torch.view_as_real(spectrum).square().sum(3) / hann.square().sum())
+    return mel_filters(bands, window, wave) @ (torch.view_as_real(spectrum).square().sum(3) / hann.square().sum())
 
 
 def log_mel(wave: Tensor, *, window: int = 256, hop: int = 80, bands: int = 24) -> Tensor:
