@@ -240,3 +240,9 @@ def test_nes_in_half_precision(dtype: torch.dtype) -> None:
 def test_bad_input_to_nes(changed: dict, words: str) -> None:
     with pytest.raises(ValueError, match=words):
         climb(**{"model": small(), "x": some(), "y": labels(), "eps": 0.1} | changed)
+
+
+def test_only_the_seeds_must_have_more_than_one_class() -> None:
+    said = iter([torch.tensor([0, 1, 1]), torch.tensor([1, 1, 1])])
+    made = attacks.train_substitute(lambda x: next(said), torch.rand(3, 1, 4, 4), classes=2, rounds=2, epochs=1)
+    assert made.y.tolist() == [0, 1, 1, 1, 1, 1]

@@ -81,7 +81,7 @@ def train_substitute(
     rounds, seeds = checked(oracle, seeds, rounds, period), runtime.detached(seeds)
     check_positive(step, "step")
     net = (dense(seeds[0].shape, classes, seed) if model is None else model).to(seeds.device)
-    x, y, after = seeds, labels(oracle, seeds, classes), []
+    x, y, after = seeds, labels(oracle, seeds, classes, several=True), []
     for k in range(rounds):
         with torch.inference_mode(False), torch.enable_grad():
             training.train(net, x, y, epochs=epochs, batch_size=batch_size, lr=lr, weight_decay=0.0, optimizer="adam", seed=seed + k)
@@ -104,11 +104,11 @@ def dense(shape: torch.Size, classes: int, seed: int, width: int = 200) -> nn.Se
         )
 
 
-def labels(oracle: Ask, x: Tensor, classes: int) -> Tensor:
-    """The oracle's answers, which must be class numbers of more than one class."""
+def labels(oracle: Ask, x: Tensor, classes: int, several: bool = False) -> Tensor:
+    """The oracle's answers, which must be class numbers; those of the seeds (`several`) of more than one class."""
     y = oracle(x)
     runtime.check_labels(y, len(x), classes, name="what the oracle gives")
-    if bool((y == y[0]).all()):
+    if several and bool((y == y[0]).all()):
         raise ValueError(f"the oracle takes all {len(x)} pictures for class {int(y[0])}; a substitute needs at least two classes. Give other seeds.")
     return y
 
