@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from course_utils import attacks, data, measure, models, runtime
 from course_utils.attacks import Oracle, Refused, augmented, nes, train_substitute
 from course_utils.attacks.black_box import dense
-from course_utils.attacks.nes import estimated
+from course_utils.attacks.nes import estimated, resolved
 from course_utils.runtime import generator
 from tests.test_attacks import CLASSES, in_any_state, labels, rounding, small, some, trace
 from tests.test_attacks_iterative import expect_like
@@ -224,9 +224,26 @@ def test_nes_leaves_the_model_and_others_seeds_alone_and_works_in_threads() -> N
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16], ids=["bfloat16", "float16"])
+def test_nes_probes_do_not_vanish_in_half_precision(dtype: torch.dtype) -> None:
+    exact, x = small(), some(4)
+    y = runtime.predict(exact, x)
+    watched = runtime.watched(x)
+    slope = runtime.gradient(attacks.margins.lead(exact(watched), y, False), watched).flatten(1)
+
+    def alike(sigma: float) -> float:
+        found = estimated(Oracle(small().to(dtype), scores=True), dtype, x, y, 1000, sigma, generator(0))
+        return torch.cosine_similarity(found.flatten(1), slope).mean().item()
+
+    assert alike(resolved(1e-3, dtype)) > 0.8
+    if dtype == torch.bfloat16:
+        assert alike(1e-3) < alike(resolved(1e-3, dtype)) - 0.1, "the reason"
+    assert resolved(0.05, dtype) == 0.05 and resolved(1e-3, torch.float32) == 1e-3
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16], ids=["bfloat16", "float16"])
 def test_nes_in_half_precision(dtype: torch.dtype) -> None:
     model, x = small().to(dtype), some(3, dtype=dtype)
-    found = climb(model, x, eps=0.1, sigma=0.05)
+    found = climb(model, x, eps=0.1)
     expect_like(found, x)
     assert ((found.float() - x.float()).abs() <= 0.1 + 1e-6).all()
 

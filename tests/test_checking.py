@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -32,6 +34,20 @@ def test_missing_return_is_named() -> None:
 def test_returned_says_what_is_wrong(got, words: str) -> None:
     with pytest.raises(Mistake, match=words):
         returned(got, torch.ones(2), "r")
+
+
+@pytest.mark.parametrize(
+    "case, words",
+    [
+        (None, "torch.float32 is expected, as in the input."),
+        ({"x": torch.ones(3), "y": torch.arange(3)}, "torch.float32 is expected, as in the input."),
+        ({"y": torch.arange(3)}, "torch.float32 is expected: .to(torch.float32)."),
+        ({"size": 3}, "torch.float32 is expected: .to(torch.float32)."),
+    ],
+)
+def test_the_precision_is_the_inputs_only_where_the_input_has_it(case, words: str) -> None:
+    with pytest.raises(Mistake, match=re.escape(words)):
+        returned(torch.ones(2).double(), torch.ones(2), "r", case)
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,7 @@ def nes(
     pairs of queries: g = mean_u u (f(x + sigma u) - f(x - sigma u)) / (2 sigma), with `samples` / 2 Gaussian u for each picture and step. A
     picture that fools is asked about no more; whether it does is one query a step. The paper climbs the log-probability, which is the
     same where the scores are probabilities that are not too sure. model: an `Oracle` with scores=True, which counts, or a network.
+    In half precision sigma is at least what `resolved` says: the network would round a smaller probe away.
 
     x: pictures `[N, C, H, W]` in [0, 1]. y: classes `[N]`, or None for the oracle's own.
     """
@@ -34,7 +35,7 @@ def nes(
     if check_count(samples, "samples", least=2) % 2:
         raise ValueError(f"samples is {samples}; an even number is expected: they are asked about in pairs, x + sigma u and x - sigma u.")
     runtime.check_pictures(x)
-    source, x = generator or runtime.generator(), runtime.detached(x)
+    source, x, sigma = generator or runtime.generator(), runtime.detached(x), resolved(sigma, x.dtype)
     inside, moved, left = MaxBall(x, eps), wide(x).clone(), torch.arange(len(x), device=x.device)
     with torch.no_grad():
         for k in range(steps + 1):
@@ -47,6 +48,11 @@ def nes(
             slope = estimated(oracle, x.dtype, moved[left], y[left], samples, sigma, source)
             moved[left] = inside[left].back(moved[left] + step * slope.sign())
         return inwards(moved, x)
+
+
+def resolved(sigma: float, dtype: torch.dtype) -> float:
+    """`sigma`, but at least four steps of rounding at 1 (0.004 in float16, 0.03 in bfloat16), so that pictures and scores still differ."""
+    return max(sigma, 4 * torch.finfo(dtype).eps)
 
 
 def estimated(oracle: Oracle, dtype: torch.dtype, x: Tensor, y: Tensor, samples: int, sigma: float, source: torch.Generator) -> Tensor:

@@ -113,7 +113,7 @@ def agree_one(task: Exercise, got: Any, want: Any, case: Case, what: str) -> Non
     elif want.requires_grad:
         return agree_loss(task, got, want, case)
     else:
-        returned(got, want, what)
+        returned(got, want, what, case)
     for rule in task.rules:
         rule(got, case)
     expect_close(got, want, what, tol=task.tol)

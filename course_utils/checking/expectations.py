@@ -28,18 +28,27 @@ def expect_something(got: Any) -> None:
 ATTACHED = "the result still carries the graph; finish with .detach(), or compute under torch.no_grad()."
 
 
-def returned(got: Any, like: Tensor, what: str) -> Tensor:
-    """Require that the student's function returned a tensor of the shape, precision and device of `like`, without a graph."""
+def returned(got: Any, like: Tensor, what: str, case: Case | None = None) -> Tensor:
+    """Require that the student's function returned a tensor of the shape, precision and device of `like`, without a graph.
+
+    case: the arguments, where `like` is not one of them.
+    """
     expect_something(got)
     form = f"a torch tensor of shape {list(like.shape)}"
     expect(isinstance(got, Tensor), f"{what} is {type(got).__name__}; {form} is expected.{made_a_tensor(got)}")
     why = " .squeeze() without an axis takes the batch's axis away, too; name the axis." if lost_batch(got, like) else ""
     expect(got.shape == like.shape, f"{what} has shape {list(got.shape)}; {list(like.shape)} is expected.{why}")
-    expect(got.dtype == like.dtype, f"{what} holds {got.dtype}; {like.dtype} is expected, as in the input.")
+    expect(got.dtype == like.dtype, f"{what} holds {got.dtype}; {like.dtype} is expected{origin(like.dtype, case)}")
     expect(got.device == like.device, f"{what} is on {got.device}; {like.device} is expected, where the input is.")
     expect(not got.isnan().any(), f"{what} holds NaN; do you divide by 0 somewhere?")
     expect(like.requires_grad or not got.requires_grad, ATTACHED)
     return got
+
+
+def origin(dtype: torch.dtype, case: Case | None) -> str:
+    """How one comes to this precision: it is that of the input, unless all tensors among the arguments have another one."""
+    given = [value.dtype for value in (case or {}).values() if isinstance(value, Tensor)]
+    return ", as in the input." if case is None or dtype in given else f": .to({dtype})."
 
 
 def made_a_tensor(got: Any) -> str:

@@ -59,6 +59,12 @@ def made_long(length: Callable[[Tensor], Tensor], clip: bool = True) -> Callable
     return of
 
 
+def by_channel(x: Tensor, x_adv: Tensor, size: float) -> Tensor:
+    """Each channel of the change, made so long that the channel's own RMS is `size`."""
+    r = x_adv - x
+    return (x + size * r / r.square().mean((2, 3), keepdim=True).sqrt().clamp_min(1e-12)).clamp(0, 1)
+
+
 def changes() -> Iterator[Case]:
     """Changes of many sizes, one of them 0, some of them tiny; many pixels near 0 and 1, so that clipping matters."""
     for seed, shape, size, most in ((0, (6, 2, 4, 5), 0.1037, 0.3), (1, (5, 1, 6, 5), 0.2071, 0.3), (2, (4, 1, 6, 5), 0.0713, 1e-3)):
@@ -130,6 +136,7 @@ EXERCISES = (
         (lambda c, a, y: among(torch.ones_like(c, dtype=torch.bool), a != c), "every change of the answer counts, also of a wrong one; ask whether it was right before."),
         (lambda c, a, y: among((c == y).all(0).expand_as(c), a != y), "only pictures count that all networks had right; each network has its own."),
         (lambda c, a, y: among(c == y, a != y).T, "rows and columns are exchanged: a row for each way, a column for each network."),
+        (lambda c, a, y: (a != y).float().mean(2) - (c != y).float().mean(1), "this is by how much the error grows, of all pictures; count picture by picture: right before, and wrong now."),
         (lambda c, a, y: 100 * among(c == y, a != y), "these are percent; shares from 0 to 1 are expected."),
         (lambda c, a, y: ((a != y) & (c == y)).sum(2) / (c == y).sum(), "it is divided by how many all networks together had right; each network has its own number: .sum(1)."),
     )),
@@ -144,6 +151,7 @@ EXERCISES = (
         (made_long(lambda r: r.square().mean(1)), "it is divided by the mean square; the root is missing."),
         (made_long(lambda r: r.square().mean().sqrt().expand(len(r))), "the size of the whole batch is used; each picture has its own."),
         (made_long(lambda r: r.std(1)), "the mean change is taken off before squaring (std does that); the root of the mean square does not."),
+        (by_channel, "each channel is brought to `size` of its own; a picture has one size, over all of its channels and pixels."),
         (made_long(lambda r: torch.ones(len(r), device=r.device)), "the change is multiplied by `size`; it must be divided by its own size, too."),
         (lambda x, a, s: amplified(x, a, s) - x, "this is the change alone; add it to x."),
         (lambda x, a, s: (2 * x - made_long(rms, False)(x, a, s)).clamp(0, 1), "the change goes the other way: it is x_adv - x."),
@@ -174,6 +182,7 @@ EXERCISES = (
     ), mistakes=(
         (lambda p, m, u, s: estimated(u, p - m), "the difference is not divided by 2 sigma, the length of the way."),
         (lambda p, m, u, s: estimated(u, (p - m) / s), "the two places are 2 sigma apart: divide by 2 * sigma."),
+        (lambda p, m, u, s: estimated(u, (p - m) / 2 * s), "it is divided by 2 and multiplied by sigma, since `/ 2 * sigma` goes from left to right; put brackets: / (2 * sigma)."),
         (lambda p, m, u, s: estimated(u, (m - p) / (2 * s)), "the sign is turned: plus less minus."),
         (lambda p, m, u, s: estimated(u, (p + m) / (2 * s)), "the two values are added; their difference is how far the function rises."),
         (lambda p, m, u, s: estimated(u, p / s), "only the value at x + sigma u is used; the difference of the pair takes away what both have in common."),
