@@ -231,12 +231,12 @@ def test_nes_probes_do_not_vanish_in_half_precision(dtype: torch.dtype) -> None:
     slope = runtime.gradient(attacks.margins.lead(exact(watched), y, False), watched).flatten(1)
 
     def alike(sigma: float) -> float:
-        found = estimated(Oracle(small().to(dtype), scores=True), dtype, x, y, 1000, sigma, generator(0))
+        found = estimated(Oracle(small().to(dtype), scores=True), dtype, x, y, 4000, sigma, generator(0))
         return torch.cosine_similarity(found.flatten(1), slope).mean().item()
 
     assert alike(resolved(1e-3, dtype)) > 0.8
     if dtype == torch.bfloat16:
-        assert alike(1e-3) < alike(resolved(1e-3, dtype)) - 0.1, "the reason"
+        assert alike(1e-3) < alike(resolved(1e-3, dtype)) - 0.03, "the reason"
     assert resolved(0.05, dtype) == 0.05 and resolved(1e-3, torch.float32) == 1e-3
 
 
