@@ -263,3 +263,9 @@ def test_only_the_seeds_must_have_more_than_one_class() -> None:
     said = iter([torch.tensor([0, 1, 1]), torch.tensor([1, 1, 1])])
     made = attacks.train_substitute(lambda x: next(said), torch.rand(3, 1, 4, 4), classes=2, rounds=2, epochs=1)
     assert made.y.tolist() == [0, 1, 1, 1, 1, 1]
+
+
+@pytest.mark.parametrize("say", [lambda y: y.int(), lambda y: y.tolist(), lambda y: y.numpy(), lambda y: y.to(torch.uint8)], ids=["int32", "list", "numpy", "bytes"])
+def test_an_oracle_may_give_any_whole_numbers(say) -> None:
+    made = attacks.train_substitute(lambda x: say((x.mean((1, 2, 3)) > 0.5).long()), torch.rand(12, 1, 4, 4), classes=2, rounds=2, epochs=1)
+    assert made.y.dtype == torch.int64 and len(made.y) == 24

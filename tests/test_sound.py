@@ -298,3 +298,10 @@ def test_nbval_compares_no_samples() -> None:
     page = lambda held: f'<td>noise<br><audio controls="controls"><source src="{held}" type="audio/wav"/></audio></td>'  # noqa: E731
     same = [re.sub(lines["regex"], lines["replace"], page(held)) for held in ("data:audio/wav;base64,UklGR0x1+/=", "data:audio/wav;base64,AAAA", "")]
     assert len(set(same)) == 1 and "noise" in same[0]
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64], ids=str)
+def test_words_of_any_precision_are_mangled(dtype: torch.dtype) -> None:
+    x = data.spoken("test", n=2).x.to(dtype)
+    found = attacks.mangle(x, attacks.LADDER[1], generator=runtime.generator(1))
+    assert found.dtype == dtype and found.shape == x.shape and 0 <= found.min() and found.max() <= 1 and found.std() > 0.01

@@ -12,7 +12,7 @@ from .. import runtime, training
 from ..runtime import check_count, check_positive
 from .common import input_gradient
 
-Ask = Callable[[Tensor], Tensor]  # pictures [N, C, H, W] -> class numbers [N]
+Ask = Callable[[Tensor], Tensor]  # pictures [N, C, H, W] -> class numbers [N]: whole numbers of any kind, also a list or an array of them
 
 
 class Refused(RuntimeError):
@@ -106,7 +106,8 @@ def dense(shape: torch.Size, classes: int, seed: int, width: int = 200) -> nn.Se
 
 def labels(oracle: Ask, x: Tensor, classes: int, several: bool = False) -> Tensor:
     """The oracle's answers, which must be class numbers; those of the seeds (`several`) of more than one class."""
-    y = oracle(x)
+    y = torch.as_tensor(oracle(x), device=x.device)
+    y = y if y.is_floating_point() or y.dtype == torch.bool else y.long()
     runtime.check_labels(y, len(x), classes, name="what the oracle gives")
     if several and bool((y == y[0]).all()):
         raise ValueError(f"the oracle takes all {len(x)} pictures for class {int(y[0])}; a substitute needs at least two classes. Give other seeds.")

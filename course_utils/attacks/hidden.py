@@ -14,6 +14,7 @@ from torch import Tensor
 
 from .. import runtime, transforms
 from ..runtime import check_count, check_pictures
+from .common import wide
 
 BANDS = 20
 
@@ -52,7 +53,7 @@ def mangle(x: Tensor, coarse: Coarse, *, generator: torch.Generator | None = Non
     """
     window, hop, keep = checked(coarse)
     check_pictures(x)
-    wave = transforms.waveform(x.detach())
+    wave = transforms.waveform(wide(x.detach()))  # half precision has no Fourier transform
     table = transforms.cosines(BANDS)[:keep].to(wave)
     features = table @ transforms.log_mel(wave, window=window, hop=hop, bands=BANDS)  # all that is kept
     filters = transforms.mel_filters(BANDS, window, wave)
@@ -60,7 +61,7 @@ def mangle(x: Tensor, coarse: Coarse, *, generator: torch.Generator | None = Non
     noise = torch.randn(wave.shape, generator=generator or runtime.generator(), dtype=wave.dtype).to(wave.device)
     hann = torch.hann_window(window).to(wave)
     spectrum = torch.stft(noise, window, hop, window=hann, return_complex=True) / noise.square().mean(1).sqrt()[:, None, None]
-    return transforms.from_waveform(torch.istft(spectrum * density.sqrt(), window, hop, window=hann, length=wave.shape[1]))
+    return transforms.from_waveform(torch.istft(spectrum * density.sqrt(), window, hop, window=hann, length=wave.shape[1])).to(x.dtype)
 
 
 def checked(coarse: Coarse) -> Coarse:
@@ -84,13 +85,13 @@ def hidden_command(
     if not settings:
         raise ValueError("settings is empty; at least one Coarse(window, hop, coefficients) is expected, the coarsest first.")
     check_pictures(x)
-    if y.shape != (len(x),):
-        raise ValueError(f"y has shape {list(y.shape)}; one word for each of the {len(x)} sounds is expected: [{len(x)}].")
+    if not isinstance(y, Tensor) or y.shape != (len(x),):
+        raise ValueError(f"y has shape {list(getattr(y, 'shape', []))}; one word for each of the {len(x)} sounds is expected: [{len(x)}].")
     source, sounds, queries = generator or runtime.generator(), x.detach().clone(), 0
     setting, left = torch.zeros(len(x), dtype=torch.long, device=x.device), torch.arange(len(x), device=x.device)
     for number, coarse in enumerate(settings):
         sounds[left], setting[left] = mangle(x[left], coarse, generator=source), number
-        says = ask(sounds[left])
+        says = torch.as_tensor(ask(sounds[left]), device=x.device)
         if says.shape != left.shape:
             raise ValueError(f"the recogniser gives {list(says.shape)} for {len(left)} sounds; one class number a sound is expected.")
         queries += len(left)
