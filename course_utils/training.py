@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from . import descent, runtime
+from . import runtime
 
 Loss = Callable[[nn.Module, Tensor, Tensor], Tensor]
 Augment = Callable[[Tensor, torch.Generator], Tensor]
@@ -64,10 +64,16 @@ def train(
     layout = torch.channels_last if mixed else own  # the faster one for bfloat16 convolutions
     model.to(memory_format=layout)
     weights = [p for p in model.parameters() if p.requires_grad]
-    step = (descent.Sgd if rule == "sgd" else descent.Adam)(weights, weight_decay)
-    steps, done, swing = epochs * -(-len(x) // batch_size), 0, (1 - momentum) / 2
-    still = 0.9 if rule == "adam" else 0.0  # the momentum where it has no cycle
-    slow, fast = (max(0.0, momentum - swing), momentum + swing) if momentum > 0 else (still, still)
+    step = (
+        torch.optim.SGD(weights, lr, momentum, weight_decay=weight_decay, nesterov=momentum > 0)
+        if rule == "sgd"
+        else torch.optim.Adam(weights, lr, weight_decay=weight_decay)
+    )
+    steps, swing = epochs * -(-len(x) // batch_size), (1 - momentum) / 2
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        step, lr, total_steps=steps, pct_start=0.2 if steps > 5 else 0.0,  # fewer steps only go down
+        cycle_momentum=momentum > 0, base_momentum=max(0.0, momentum - swing), max_momentum=momentum + swing,
+    )  # fmt: skip
     history = History([], [])
     for _ in runtime.progress(range(epochs), label or "training"):
         model.train()
@@ -79,16 +85,16 @@ def train(
                 images = augment(images, chance)
             with torch.autocast(where.type, torch.bfloat16, enabled=mixed):
                 value = loss(model, images.to(where, memory_format=layout), labels)
-            step.forget()
+            step.zero_grad(set_to_none=True)
             value.backward()
-            step.step(*descent.one_cycle(done, steps, lr, slow, fast))
-            done += 1
+            step.step()
+            schedule.step()
             total += value.detach() * len(part)
         history.loss.append(total.item() / len(x))
         if evaluate is not None:
             history.score.append(evaluate(model))
     model.eval().to(memory_format=own)
-    step.forget()
+    step.zero_grad(set_to_none=True)
     return history
 
 

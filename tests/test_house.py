@@ -14,7 +14,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 DRAWING = {"digits", "scenes", "shapes", "shortcut", "signs", "drawing"}  # tables of strokes and shapes: these may be longer
 # From the ground up: a file imports only from its own floor (but never in a circle) and from those before it.
 FLOORS = (
-    "__init__", "places", "handout", "scores", "runtime", "transforms", "data", "models", "layers", "descent", "training", "visualize", "attacks", "defenses",
+    "__init__", "places", "handout", "scores", "runtime", "transforms", "data", "models", "layers", "training", "visualize", "attacks", "defenses",
     "measure", "show", "explore", "chapter", "checking", "checks", "tasks", "notebooks", "exercises", "arena", "lab", "screens",
 )  # fmt: skip
 
