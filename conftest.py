@@ -20,6 +20,10 @@ from pathlib import Path
 import pytest
 from nbval import kernel, plugin
 
+if "PYTEST_XDIST_WORKER" in os.environ:  # one of several side by side; set before anything below brings torch, which reads it once
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # more threads than cores only wait for each other
+    os.environ.setdefault("COURSE_CALL_SECONDS", "60")  # right answers must pass on a machine that others keep busy, too
+
 pytest_plugins = ["tests.mutation.collect", "tests.tries"]  # the mutants of right answers; `said` of the open tasks
 
 TOLERANCE = 1e-2  # decimals may differ by this, relative or absolute; whole numbers may not
@@ -87,8 +91,6 @@ def execute(self: kernel.RunningKernel, code: str, allow_stdin: bool | None = No
 
 def pytest_configure(config: pytest.Config) -> None:
     """Put the comparison and the bars into nbval, once."""
-    if hasattr(config, "workerinput"):  # one of several side by side: more threads than cores only wait for each other
-        os.environ.setdefault("OMP_NUM_THREADS", "1")
     file, cell = plugin.IPyNbFile, plugin.IPyNbCell
     cfg = config.option.nbval_sanitize_with
     if cfg and not os.path.exists(cfg):  # pytest may be called from any folder

@@ -453,7 +453,8 @@ def test_bars_pass_a_notebook_without_a_memory_figure(monkeypatch: pytest.Monkey
 def run_pytest(folder: Path, *arguments: str) -> str:
     """What pytest says about the notebooks in a folder, as it is set up for the course."""
     command = [sys.executable, "-m", "pytest", "-c", str(ROOT / "pyproject.toml"), "-p", "conftest", "-p", "no:cacheprovider", "-q"]
-    alone = {**os.environ, "PYTHONPATH": str(ROOT), "COURSE_NOTEBOOK_SECONDS": "0.001"}
+    alone = {name: value for name, value in os.environ.items() if name not in ("OMP_NUM_THREADS", "COURSE_CALL_SECONDS", "PYTEST_XDIST_WORKER")}
+    alone |= {"PYTHONPATH": str(ROOT), "COURSE_NOTEBOOK_SECONDS": "0.001"}
     return subprocess.run([*command, *arguments, str(folder)], cwd=folder, text=True, capture_output=True, env=alone).stdout
 
 
@@ -482,6 +483,15 @@ def test_nbval_fails_what_has_drifted_and_reports_what_each_notebook_took(tmp_pa
     assert failed == {"x.ipynb::Cell 3", "x.ipynb::Cell 4", "x.ipynb::Cell 5", "a.ipynb::Cell 1"}, said
     assert "4 failed, 5 passed, 2 errors" in said and said.count("at most 0 s are allowed") >= 2 and "old words of a" in said
     assert len(re.findall(r"^ +[\d.]+ s, +\d+ MB  \S*[ax]\.ipynb$", said, re.M)) == 2, "each worker hands in what it measured"
+
+
+def test_tests_side_by_side_take_one_thread_each_and_more_time(tmp_path: Path) -> None:
+    """torch reads the number of threads once, when it is first imported: a plugin may not bring it before the number is set."""
+    (tmp_path / "test_one.py").write_text(
+        "import torch\nfrom course_utils.checking import guard\n\n"
+        "def test_one():\n    assert (torch.get_num_threads(), guard.SECONDS) == (1, 60)\n"
+    )
+    assert "1 passed" in run_pytest(tmp_path, "-n", "1")
 
 
 def test_pytest_names_a_notebook_in_conflict(tmp_path: Path, request: pytest.FixtureRequest) -> None:
