@@ -27,7 +27,7 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # one of several side by side; set befo
 pytest_plugins = ["tests.mutation.collect", "tests.tries"]  # the mutants of right answers; `said` of the open tasks
 
 TOLERANCE = 1e-2  # decimals may differ by this, relative or absolute; whole numbers may not
-SECONDS = float(os.environ.get("COURSE_NOTEBOOK_SECONDS", "60"))  # of work, waiting not counted; a slow machine may ask for more
+SECONDS = float(os.environ.get("COURSE_NOTEBOOK_SECONDS", "60"))  # of time, or of work where that is less; a slow machine may ask for more
 MEGABYTES = float(os.environ.get("COURSE_NOTEBOOK_MEGABYTES", "3072"))
 EXERCISE = re.compile(r"^\w+ = check\(|^attempt\(", re.M)
 NUMBER = re.compile(r"[-+]?(?:\d+\.\d*|\.\d+|\d+)(?:[eE][-+]?\d+)?")
