@@ -17,7 +17,6 @@ from torch import Tensor, nn
 
 from course_utils import attacks, data, measure, models, runtime
 from course_utils.attacks import basic_iterative, deepfool, fgsm, kurakin_steps, least_likely, pgd, steps_needed
-from course_utils.models import Normalized
 from course_utils.runtime import generator
 from tests.test_attacks import CLASSES, Reads, in_any_state, labels, needs_cuda, numpy_slope, rounding, small, some, trace
 
