@@ -2,10 +2,13 @@
 
 from .balls import L2Ball, MaxBall
 from .carlini_wagner import carlini_wagner
+from .cppn import Patterns
 from .deepfool import deepfool
+from .evolved import Elites, map_elites
 from .fgsm import fgsm, fgv
 from .iterative import basic_iterative, kurakin_steps, least_likely, pgd, steps_needed
 from .lbfgs import lbfgs
+from .mutation import Pixels
 from .noise import random_sign
 from .rubbish import Rubbish, gradient_rubbish
 from .transform import transform_attack
@@ -13,7 +16,7 @@ from .transform import transform_attack
 bim = basic_iterative
 
 __all__ = [
-    "L2Ball", "MaxBall", "Rubbish", "basic_iterative", "bim", "carlini_wagner", "deepfool", "fgsm", "fgv",
-    "gradient_rubbish", "kurakin_steps", "lbfgs", "least_likely", "pgd", "random_sign", "steps_needed",
+    "Elites", "L2Ball", "MaxBall", "Patterns", "Pixels", "Rubbish", "basic_iterative", "bim", "carlini_wagner", "deepfool", "fgsm",
+    "fgv", "gradient_rubbish", "kurakin_steps", "lbfgs", "least_likely", "map_elites", "pgd", "random_sign", "steps_needed",
     "transform_attack",
 ]  # fmt: skip
