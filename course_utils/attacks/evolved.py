@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .. import runtime
@@ -45,7 +46,7 @@ def map_elites(
     """MAP-Elites with one cell for each class (Mouret and Clune 2015, Nguyen 2014): pictures that a model takes for its classes.
 
     A generation: `children` copies of elites drawn at random mutate and are scored in one batch. A child takes over every
-    cell for whose class its log-probability is higher than the elite's. Probabilities would not do: near 1 they all round to 1.
+    cell for whose class its log-probability is higher than the elite's.
 
     shape: of one picture, (C, H, W). encoding: "direct" (pixels), "cppn" (a painting network), or an encoding of your own.
     sharing: False for separate hill climbers; each has its share of the children, and they compete for its own cell only.
@@ -107,8 +108,15 @@ def shown(model: nn.Module, way: Encoding, genomes: Genomes) -> Tensor:
 
 
 def log_probs(model: nn.Module, way: Encoding, genomes: Genomes) -> Tensor:
-    """log p of every class for every genome's picture, `[N, K]`, in single precision at least."""
-    return wide(runtime.logits(model, shown(model, way, genomes))).log_softmax(1)
+    """log p of every class for every genome's picture, `[N, K]`, in single precision at least.
+
+    Also where p is so near to 1 that it, and log_softmax, would round to 1 and 0: log p = -log(1 + exp(rest - score)), where rest
+    is the logsumexp of the other scores.
+    """
+    scores = wide(runtime.logits(model, shown(model, way, genomes)))
+    top = scores.argmax(1, keepdim=True)
+    rest = scores.scatter(1, top, -torch.inf).logsumexp(1, keepdim=True)
+    return scores.log_softmax(1).scatter(1, top, F.logsigmoid(scores.gather(1, top) - rest))
 
 
 def encoding_of(encoding: str | Encoding, shape: Sequence[int]) -> Encoding:

@@ -29,7 +29,7 @@ def places(total: int, rate: float, chance: torch.Generator) -> Tensor:
     u = torch.rand(int(many + 8 * many**0.5 + 8), generator=chance)
     gaps = 1 + (torch.log1p(-u) / math.log1p(-rate)).long()
     at = gaps.cumsum(0) - 1
-    return at[: int(torch.searchsorted(at, total))]
+    return at[at < total]
 
 
 def mutated(values: Tensor, rate: float, chance: torch.Generator, *, low: float = 0.0, high: float = 1.0, eta: float = 15.0) -> Tensor:
