@@ -127,16 +127,13 @@ def retraining(rounds: int = 5, breeds: int = 8, generations: int = 60) -> dict[
 def squeezenet(generations: int = 150, children: int = 100) -> dict[str, float]:
     """A thousand classes at 224 x 224: far fewer generations than the paper's 5,000 (painted) and 20,000 (direct)."""
     net, numbers = models.checkpoints.imagenet_network(), {}
-    other = models.checkpoints.imagenet_network("squeezenet1_1") if False else None  # one network's weights are here
-    del other
     for encoding in ("cppn", "direct"):
         said = lambda run: print(encoding, run.generation, run.log_probs.exp().median().item(), flush=True) if run.generation % 25 == 0 else None  # noqa: E731
         run = attacks.map_elites(net, (3, 224, 224), encoding=encoding, generations=generations, children=children, watch=said)
         p = run.history.exp()
         numbers |= {f"{encoding}_median_{g}": 100 * p[g].median().item() for g in (0, generations // 2, generations)}
         numbers |= {f"{encoding}_mean": 100 * p[-1].mean().item(), f"{encoding}_sure": float((p[-1] >= 0.99).sum()), f"{encoding}_half": float((p[-1] >= 0.5).sum())}
-        first = (p[-1] > 0.1).sum()
-        numbers |= {f"{encoding}_tenth": float(first), f"{encoding}_variation": variation(run.images), f"{encoding}_generations": generations}
+        numbers |= {f"{encoding}_tenth": float((p[-1] >= 0.1).sum()), f"{encoding}_variation": variation(run.images), f"{encoding}_generations": generations}
     return numbers | {"children": children}
 
 

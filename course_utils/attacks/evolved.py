@@ -113,7 +113,8 @@ def log_probs(model: nn.Module, way: Encoding, genomes: Genomes) -> Tensor:
     Also where p is so near to 1 that it, and log_softmax, would round to 1 and 0: log p = -log(1 + exp(rest - score)), where rest
     is the logsumexp of the other scores.
     """
-    scores = wide(runtime.logits(model, shown(model, way, genomes)))
+    pictures = shown(model, way, genomes)
+    scores = wide(runtime.check_scores(model(pictures.clone()), len(pictures)))  # the model may change its input in place: it gets a copy
     top = scores.argmax(1, keepdim=True)
     rest = scores.scatter(1, top, -torch.inf).logsumexp(1, keepdim=True)
     return scores.log_softmax(1).scatter(1, top, F.logsigmoid(scores.gather(1, top) - rest))
