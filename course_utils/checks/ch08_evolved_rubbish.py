@@ -1,0 +1,181 @@
+"""The exercises of chapter 08: how much a value mutates, how often, who takes over a cell, what a node of a painting network answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import torch
+from torch import Tensor
+
+from ..checking import PICTURES, TENSORS, Case, Exercise, expect
+from ..runtime import generator
+
+
+def small_mutation(u: Tensor, eta: float) -> Tensor:
+    """(2u)^(1 / (eta + 1)) - 1 where u < 1/2, else 1 - (2 (1 - u))^(1 / (eta + 1))."""
+    return mutation(u, lambda: 1 / (eta + 1))
+
+
+def mutation(u: Tensor, power: Callable[[], float], low: Callable | None = None, high: Callable | None = None) -> Tensor:
+    """The formula with another power, or with another side."""
+    down = (2 * u) ** power() - 1 if low is None else low(u)
+    up = 1 - (2 * (1 - u)) ** power() if high is None else high(u)
+    return torch.where(u < 0.5, down, up)
+
+
+def rate_now(rate: float, generation: int, every: int) -> float:
+    """The rate, halved after each `every` generations."""
+    return rate / 2 ** (generation // every)
+
+
+def next_elites(elites: Tensor, best: Tensor, children: Tensor, log_p: Tensor) -> Tensor:
+    """In each cell the best child for its class, where it is better than the elite."""
+    return taken_over(elites, best, children, log_p)
+
+
+def taken_over(
+    elites: Tensor, best: Tensor, children: Tensor, log_p: Tensor, *, pick: Callable | None = None, better: Callable | None = None
+) -> Tensor:
+    """Which child is picked for each cell, from log_p; and whether it is better, from its log-probability, the elite's and all of log_p."""
+    child = log_p.argmax(0) if pick is None else pick(log_p)
+    height = log_p.gather(0, child[None])[0]
+    wins = height > best if better is None else better(height, best, log_p)
+    return torch.where(wins[:, None, None, None], children[child], elites)
+
+
+def node_answers(weights: Tensor, kind: Tensor, before: Tensor) -> Tensor:
+    """f(sum_j w_j v_j), with the sine, the sigmoid, the Gaussian or nothing, as each genome's kind says."""
+    return answered(weights, kind, before)
+
+
+FUNCTIONS: tuple[Callable[[Tensor], Tensor], ...] = (torch.sin, torch.sigmoid, lambda z: torch.exp(-z.square()), lambda z: z)
+
+
+def answered(weights: Tensor, kind: Tensor, before: Tensor, functions: tuple[Callable[[Tensor], Tensor], ...] = FUNCTIONS) -> Tensor:
+    z = (weights[:, :, None] * before).sum(1)
+    return sum(torch.where((kind == k)[:, None], f(z), torch.zeros_like(z)) for k, f in enumerate(functions))
+
+
+# ---------------------------------------------------------------- cases
+
+
+def chances() -> Iterator[Case]:
+    for seed, shape, eta in ((0, (7, 9), 15.0), (1, (40,), 2.7), (2, (3, 1, 4, 5), 0.0), (3, (6, 4), 41.0)):
+        u = torch.rand(shape, generator=generator(seed))
+        u.view(-1)[:3] = torch.tensor([0.5, 0.0, 0.25])
+        yield {"u": u, "eta": eta}
+
+
+def ages() -> Iterator[Case]:
+    for rate, generation, every in ((0.1, 0, 1000), (0.1, 999, 1000), (0.1, 1000, 1000), (0.1, 2500, 1000), (0.3, 20, 7), (0.07, 21, 7), (0.2, 5, 1)):
+        yield {"rate": rate, "generation": generation, "every": every}
+
+
+def rivals() -> Iterator[Case]:
+    """Some cells change hands and some do not; one child wins two cells, and the best child overall is not the best of every class."""
+    for seed, count, classes in ((0, 9, 5), (4, 6, 7)):
+        chance = generator(seed)
+        log_p = (2 * torch.randn(count, classes, generator=chance)).log_softmax(1)
+        log_p[2, :2] = -torch.tensor([0.01, 0.02])
+        best = log_p.amax(0) + torch.tensor([-0.3, -0.2, 0.4, -0.5, 0.3, -0.1, 0.2])[:classes]
+        best[-1] = log_p[:, -1].amax()  # as good as the elite is not better
+        elites, children = (torch.rand(n, 2, 3, 4, generator=chance) for n in (classes, count))
+        yield {"elites": elites, "best": best, "children": children, "log_p": log_p}
+
+
+def nodes() -> Iterator[Case]:
+    for seed, count, inputs, places in ((0, 9, 4, 11), (1, 6, 7, 5)):
+        chance = generator(seed)
+        yield {
+            "weights": 3 * (2 * torch.rand(count, inputs, generator=chance) - 1), "kind": torch.arange(count) % 4,
+            "before": 2 * torch.rand(count, inputs, places, generator=chance) - 1,
+        }  # fmt: skip
+
+
+def same_rate(got: object, want: float, case: Case) -> None:
+    expect(isinstance(got, (int, float)) and not isinstance(got, bool), f"a number is expected, not {type(got).__name__}.")
+    expect(abs(got - want) <= 1e-9, f"at generation {case['generation']}, halved every {case['every']}, {case['rate']} becomes {want:g}; you give {got:g}.")
+
+
+def with_function(k: int, f: Callable[[Tensor], Tensor]) -> Callable[..., Tensor]:
+    """A wrong answer: kind k has another function."""
+    return lambda weights, kind, before: answered(weights, kind, before, (*FUNCTIONS[:k], f, *FUNCTIONS[k + 1 :]))
+
+
+def powered(power: Callable[[float], float]) -> Callable[..., Tensor]:
+    return lambda u, eta: mutation(u, lambda: power(eta))
+
+
+EXERCISES = (
+    Exercise("small_mutation", small_mutation, chances, difficulty=1, minutes=8, battery=TENSORS, what="the change", hints=(
+        "Two formulas: one for u below 1/2, which gives numbers below 0, one for the others. Both for all entries, then choose.",
+        "torch.where(u < 0.5, a, b) chooses entry by entry. ** takes any power.",
+        "power = 1 / (eta + 1); torch.where(u < 0.5, (2 * u) ** power - 1, 1 - (2 * (1 - u)) ** power).",
+    ), mistakes=(
+        (lambda u, eta: -small_mutation(u, eta), "the sign is turned: u below 1/2 gives a negative change."),
+        (powered(lambda eta: eta + 1), "the power is eta + 1; it is 1 / (eta + 1)."),
+        (powered(lambda eta: 1 / max(eta, 1e-9)), "the power is 1 / eta; it is 1 / (eta + 1)."),
+        (powered(lambda eta: 1 / 16), "eta is taken to be 15; use the argument."),
+        (lambda u, eta: mutation(u, lambda: 1 / (eta + 1), high=lambda v: 1 - (2 * v) ** (1 / (eta + 1))), "where u is at least 1/2 the formula has 1 - u in place of u."),
+        (lambda u, eta: mutation(u, lambda: 1 / (eta + 1), low=lambda v: v ** (1 / (eta + 1)) - 1, high=lambda v: 1 - (1 - v) ** (1 / (eta + 1))), "the factor 2 is missing: 2u, and 2 (1 - u)."),
+        (lambda u, eta: (2 * u) ** (1 / (eta + 1)) - 1, "the formula for u below 1/2 is used for all; from 1/2 on there is another."),
+        (lambda u, eta: 1 - (2 * (1 - u)) ** (1 / (eta + 1)), "the formula for u from 1/2 on is used for all; below there is another."),
+        (lambda u, eta: small_mutation(u, eta).abs(), "the change is never negative; where u is below 1/2 it is."),
+        (lambda u, eta: small_mutation(u.flatten()[0], eta).expand_as(u), "one change is used for all; each entry of u has its own."),
+        (lambda u, eta: 2 * u - 1, "this is a uniform change; the power makes small ones likelier."),
+    )),
+    Exercise("rate_now", rate_now, ages, difficulty=1, minutes=4, agree=same_rate, what="the rate", hints=(
+        "How many times has it been halved? Once after `every` generations, twice after two times as many.",
+        "generation // every counts whole times; 2 ** k is what k halvings divide by.",
+        "rate / 2 ** (generation // every)",
+    ), mistakes=(
+        (lambda rate, generation, every: rate / 2 ** (generation / every), "the rate falls a little in each generation; it is halved in steps: //, not /."),
+        (lambda rate, generation, every: rate / 2 ** ((generation + every - 1) // every), "it is halved too early: after 1,000 generations for the first time, not after one."),
+        (lambda rate, generation, every: rate / 2 ** ((generation + 1) // every), "it is halved one generation too early."),
+        (lambda rate, generation, every: rate / (1 + generation // every), "it is divided by 2, 3, 4; halving divides by 2, 4, 8."),
+        (lambda rate, generation, every: rate * 2 ** (generation // every), "the rate is doubled; it is to be halved."),
+        (lambda rate, generation, every: rate / 2 ** (generation // 1000), "1,000 is written down; use `every`."),
+        (lambda rate, generation, every: rate / 2 if generation >= every else rate, "it is halved once; it is halved again after each `every` generations."),
+        (lambda rate, generation, every: 0.1 / 2 ** (generation // every), "0.1 is written down; use `rate`."),
+    )),
+    Exercise("next_elites", next_elites, rivals, difficulty=2, minutes=12, battery=TENSORS, what="the elites", hints=(
+        "For each class: which child has the highest log-probability, and is that more than the elite's? The classes are the columns of log_p.",
+        "log_p.max(0) gives the height and the child for each class; children[child] has one picture a class.",
+        "height, child = log_p.max(0); torch.where((height > best)[:, None, None, None], children[child], elites).",
+    ), mistakes=(
+        (lambda e, b, c, s: taken_over(e, b, c, s, better=lambda height, best, _: torch.ones_like(best, dtype=torch.bool)), "the best child always takes over, also where the elite is better."),
+        (lambda e, b, c, s: taken_over(e, b, c, s, better=lambda height, best, _: height < best), "a child takes over where it is worse; turn the comparison round."),
+        (lambda e, b, c, s: taken_over(e, b, c, s, better=lambda height, best, _: height >= best), "a child that is as good as the elite takes over; only a better one does."),
+        (lambda e, b, c, s: taken_over(e, b, c, s, pick=lambda p: p.argmin(0)), "the worst child for each class is picked: argmax, not argmin."),
+        (lambda e, b, c, s: taken_over(e, b, c, s, pick=lambda p: p.sum(1).argmax().expand(p.shape[1])), "one child is picked for all cells; each class has a best child of its own."),
+        (lambda e, b, c, s: taken_over(e, b, c, s, pick=lambda p: p.amax(1).argmax().expand(p.shape[1])), "one child is picked for all cells; each class has a best child of its own."),
+        (lambda e, b, c, s: taken_over(e, b, c, torch.where(s.argmax(1)[:, None] == torch.arange(s.shape[1], device=s.device), s, -torch.inf)),
+         "a child competes only for the class that the network takes it for; it is scored for all classes, and may win any cell."),
+        (lambda e, b, c, s: taken_over(e, b, c, s, better=lambda height, best, _: (height > best).any().expand_as(best)), "if one cell has a better child all change hands; each cell decides for itself."),
+        (lambda e, b, c, s: taken_over(e, b, c, s, better=lambda height, best, _: (height > best).all().expand_as(best)), "cells change hands only if all do; each cell decides for itself."),
+        (lambda e, b, c, s: taken_over(e, b, c, s, better=lambda height, best, p: height > best.max()), "a child must beat the best elite of all cells; it competes with that of the class alone."),
+        (lambda e, b, c, s: taken_over(e, b, c, s, pick=lambda p: (p > b).int().argmax(0)), "the first child that is better takes over; take the best one."),
+        (lambda e, b, c, s: e.clone(), "nothing changes: the elites come back as they were."),
+    )),
+    Exercise("node_answers", node_answers, nodes, difficulty=2, minutes=12, battery=PICTURES, what="the answers", hints=(
+        "Two steps: the sum z = sum_j w_j v_j at every pixel, [N, P], then each genome's own function of it.",
+        "(weights[:, None] @ before)[:, 0] is the sum. torch.where((kind == 0)[:, None], torch.sin(z), ...) chooses row by row.",
+        "Begin with out = z, the linear one. For k, f in enumerate((torch.sin, torch.sigmoid, lambda z: torch.exp(-z**2))): out = torch.where((kind == k)[:, None], f(z), out).",
+    ), mistakes=(
+        (lambda w, k, b: answered(w, torch.full_like(k, 3), b), "the sum comes back as it is; kind says which function is applied to it."),
+        (lambda w, k, b: answered(w, k[:1].expand_as(k), b), "the first genome's function is used for all; each has its own."),
+        (lambda w, k, b: answered(w[:1].expand_as(w), k, b), "the first genome's weights are used for all; each has its own."),
+        (with_function(0, torch.cos), "kind 0 is the sine, not the cosine."),
+        (with_function(1, torch.tanh), "kind 1 is the sigmoid, 1 / (1 + exp(-z)), not tanh."),
+        (with_function(2, lambda z: torch.exp(-z.abs())), "kind 2 is the Gaussian, exp(-z^2): the square is missing."),
+        (with_function(2, lambda z: torch.exp(-z)), "kind 2 is the Gaussian, exp(-z^2): the square is missing."),
+        (with_function(2, lambda z: torch.exp(z.square())), "kind 2 is exp(-z^2): the minus is missing."),
+        (with_function(2, lambda z: torch.exp(-z.square() / 2)), "kind 2 is exp(-z^2), without dividing by 2."),
+        (with_function(3, torch.relu), "kind 3 is linear: the sum as it is, also below 0."),
+        (with_function(3, torch.zeros_like), "genomes of kind 3 get 0; linear means the sum as it is."),
+        (lambda w, k, b: answered(w / w.shape[1], k, b), "the mean over the inputs is taken; add them up."),
+        (lambda w, k, b: sum(answered(w[:, j : j + 1], k, b[:, j : j + 1]) for j in range(w.shape[1])), "the function is applied to each input, and then added up; add first."),
+        (lambda w, k, b: answered(w, (k + 1) % 4, b), "the numbers are off by one: 0 sine, 1 sigmoid, 2 Gaussian, 3 linear."),
+        (lambda w, k, b: answered(w, k - 1, b), "the numbers are off by one: 0 sine, 1 sigmoid, 2 Gaussian, 3 linear."),
+    )),
+)  # fmt: skip
