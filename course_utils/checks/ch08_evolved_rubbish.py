@@ -18,9 +18,7 @@ def small_mutation(u: Tensor, eta: float) -> Tensor:
 
 def mutation(u: Tensor, power: Callable[[], float], low: Callable | None = None, high: Callable | None = None) -> Tensor:
     """The formula with another power, or with another side."""
-    down = (2 * u) ** power() - 1 if low is None else low(u)
-    up = 1 - (2 * (1 - u)) ** power() if high is None else high(u)
-    return torch.where(u < 0.5, down, up)
+    return torch.where(u < 0.5, (low or (lambda v: (2 * v) ** power() - 1))(u), (high or (lambda v: 1 - (2 * (1 - v)) ** power()))(u))
 
 
 def rate_now(rate: float, generation: int, every: int) -> float:
@@ -33,14 +31,11 @@ def next_elites(elites: Tensor, best: Tensor, children: Tensor, log_p: Tensor) -
     return taken_over(elites, best, children, log_p)
 
 
-def taken_over(
-    elites: Tensor, best: Tensor, children: Tensor, log_p: Tensor, *, pick: Callable | None = None, better: Callable | None = None
-) -> Tensor:
+def taken_over(elites: Tensor, best: Tensor, children: Tensor, log_p: Tensor, *, pick: Callable | None = None, better: Callable | None = None) -> Tensor:
     """Which child is picked for each cell, from log_p; and whether it is better, from its log-probability, the elite's and all of log_p."""
-    child = log_p.argmax(0) if pick is None else pick(log_p)
+    child = (pick or (lambda p: p.argmax(0)))(log_p)
     height = log_p.gather(0, child[None])[0]
-    wins = height > best if better is None else better(height, best, log_p)
-    return torch.where(wins[:, None, None, None], children[child], elites)
+    return torch.where((better or (lambda h, b, _: h > b))(height, best, log_p)[:, None, None, None], children[child], elites)
 
 
 def node_answers(weights: Tensor, kind: Tensor, before: Tensor) -> Tensor:
@@ -54,9 +49,6 @@ FUNCTIONS: tuple[Callable[[Tensor], Tensor], ...] = (torch.sin, torch.sigmoid, l
 def answered(weights: Tensor, kind: Tensor, before: Tensor, functions: tuple[Callable[[Tensor], Tensor], ...] = FUNCTIONS) -> Tensor:
     z = (weights[:, :, None] * before).sum(1)
     return sum(torch.where((kind == k)[:, None], f(z), torch.zeros_like(z)) for k, f in enumerate(functions))
-
-
-# ---------------------------------------------------------------- cases
 
 
 def chances() -> Iterator[Case]:
@@ -86,10 +78,8 @@ def rivals() -> Iterator[Case]:
 def nodes() -> Iterator[Case]:
     for seed, count, inputs, places in ((0, 9, 4, 11), (1, 6, 7, 5)):
         chance = generator(seed)
-        yield {
-            "weights": 3 * (2 * torch.rand(count, inputs, generator=chance) - 1), "kind": torch.arange(count) % 4,
-            "before": 2 * torch.rand(count, inputs, places, generator=chance) - 1,
-        }  # fmt: skip
+        weights, before = (2 * torch.rand(size, generator=chance) - 1 for size in ((count, inputs), (count, inputs, places)))
+        yield {"weights": 3 * weights, "kind": torch.arange(count) % 4, "before": before}
 
 
 def same_rate(got: object, want: float, case: Case) -> None:
@@ -118,8 +108,7 @@ EXERCISES = (
         (powered(lambda eta: 1 / 16), "eta is taken to be 15; use the argument."),
         (lambda u, eta: mutation(u, lambda: 1 / (eta + 1), high=lambda v: 1 - (2 * v) ** (1 / (eta + 1))), "where u is at least 1/2 the formula has 1 - u in place of u."),
         (lambda u, eta: mutation(u, lambda: 1 / (eta + 1), low=lambda v: v ** (1 / (eta + 1)) - 1, high=lambda v: 1 - (1 - v) ** (1 / (eta + 1))), "the factor 2 is missing: 2u, and 2 (1 - u)."),
-        (lambda u, eta: (2 * u) ** (1 / (eta + 1)) - 1, "the formula for u below 1/2 is used for all; from 1/2 on there is another."),
-        (lambda u, eta: 1 - (2 * (1 - u)) ** (1 / (eta + 1)), "the formula for u from 1/2 on is used for all; below there is another."),
+        *((f, "one formula is used for all; below 1/2 and from 1/2 on they differ.") for f in (lambda u, eta: (2 * u) ** (1 / (eta + 1)) - 1, lambda u, eta: 1 - (2 * (1 - u)) ** (1 / (eta + 1)))),
         (lambda u, eta: small_mutation(u, eta).abs(), "the change is never negative; where u is below 1/2 it is."),
         (lambda u, eta: small_mutation(u.flatten()[0], eta).expand_as(u), "one change is used for all; each entry of u has its own."),
         (lambda u, eta: 2 * u - 1, "this is a uniform change; the power makes small ones likelier."),
@@ -136,7 +125,6 @@ EXERCISES = (
         (lambda rate, generation, every: rate * 2 ** (generation // every), "the rate is doubled; it is to be halved."),
         (lambda rate, generation, every: rate / 2 ** (generation // 1000), "1,000 is written down; use `every`."),
         (lambda rate, generation, every: rate / 2 if generation >= every else rate, "it is halved once; it is halved again after each `every` generations."),
-        (lambda rate, generation, every: 0.1 / 2 ** (generation // every), "0.1 is written down; use `rate`."),
     )),
     Exercise("next_elites", next_elites, rivals, difficulty=2, minutes=12, battery=TENSORS, what="the elites", hints=(
         "For each class: which child has the highest log-probability, and is that more than the elite's? The classes are the columns of log_p.",
@@ -144,15 +132,14 @@ EXERCISES = (
         "height, child = log_p.max(0); torch.where((height > best)[:, None, None, None], children[child], elites).",
     ), mistakes=(
         (lambda e, b, c, s: taken_over(e, b, c, s, better=lambda height, best, _: torch.ones_like(best, dtype=torch.bool)), "the best child always takes over, also where the elite is better."),
-        (lambda e, b, c, s: taken_over(e, b, c, s, better=lambda height, best, _: height < best), "a child takes over where it is worse; turn the comparison round."),
-        (lambda e, b, c, s: taken_over(e, b, c, s, better=lambda height, best, _: height >= best), "a child that is as good as the elite takes over; only a better one does."),
+        (lambda e, b, c, s: taken_over(e, b, c, s, better=lambda h, best, _: h < best), "a child takes over where it is worse; turn the comparison round."),
+        (lambda e, b, c, s: taken_over(e, b, c, s, better=lambda h, best, _: h >= best), "a child that is as good as the elite takes over; only a better one does."),
         (lambda e, b, c, s: taken_over(e, b, c, s, pick=lambda p: p.argmin(0)), "the worst child for each class is picked: argmax, not argmin."),
         (lambda e, b, c, s: taken_over(e, b, c, s, pick=lambda p: p.sum(1).argmax().expand(p.shape[1])), "one child is picked for all cells; each class has a best child of its own."),
-        (lambda e, b, c, s: taken_over(e, b, c, s, pick=lambda p: p.amax(1).argmax().expand(p.shape[1])), "one child is picked for all cells; each class has a best child of its own."),
         (lambda e, b, c, s: taken_over(e, b, c, torch.where(s.argmax(1)[:, None] == torch.arange(s.shape[1], device=s.device), s, -torch.inf)),
          "a child competes only for the class that the network takes it for; it is scored for all classes, and may win any cell."),
-        (lambda e, b, c, s: taken_over(e, b, c, s, better=lambda height, best, _: (height > best).any().expand_as(best)), "if one cell has a better child all change hands; each cell decides for itself."),
-        (lambda e, b, c, s: taken_over(e, b, c, s, better=lambda height, best, _: (height > best).all().expand_as(best)), "cells change hands only if all do; each cell decides for itself."),
+        *((lambda e, b, c, s, f=f: taken_over(e, b, c, s, better=lambda height, best, _: f(height > best).expand_as(best)), "all cells change hands together; each cell decides for itself.")
+          for f in (torch.any, torch.all)),
         (lambda e, b, c, s: taken_over(e, b, c, s, better=lambda height, best, p: height > best.max()), "a child must beat the best elite of all cells; it competes with that of the class alone."),
         (lambda e, b, c, s: taken_over(e, b, c, s, pick=lambda p: (p > b).int().argmax(0)), "the first child that is better takes over; take the best one."),
         (lambda e, b, c, s: e.clone(), "nothing changes: the elites come back as they were."),
@@ -167,15 +154,12 @@ EXERCISES = (
         (lambda w, k, b: answered(w[:1].expand_as(w), k, b), "the first genome's weights are used for all; each has its own."),
         (with_function(0, torch.cos), "kind 0 is the sine, not the cosine."),
         (with_function(1, torch.tanh), "kind 1 is the sigmoid, 1 / (1 + exp(-z)), not tanh."),
-        (with_function(2, lambda z: torch.exp(-z.abs())), "kind 2 is the Gaussian, exp(-z^2): the square is missing."),
-        (with_function(2, lambda z: torch.exp(-z)), "kind 2 is the Gaussian, exp(-z^2): the square is missing."),
+        *((with_function(2, f), "kind 2 is the Gaussian, exp(-z^2): the square is missing.") for f in (lambda z: torch.exp(-z.abs()), lambda z: torch.exp(-z))),
         (with_function(2, lambda z: torch.exp(z.square())), "kind 2 is exp(-z^2): the minus is missing."),
         (with_function(2, lambda z: torch.exp(-z.square() / 2)), "kind 2 is exp(-z^2), without dividing by 2."),
-        (with_function(3, torch.relu), "kind 3 is linear: the sum as it is, also below 0."),
-        (with_function(3, torch.zeros_like), "genomes of kind 3 get 0; linear means the sum as it is."),
+        *((with_function(3, f), "kind 3 is linear: the sum as it is, also below 0.") for f in (torch.relu, torch.zeros_like)),
         (lambda w, k, b: answered(w / w.shape[1], k, b), "the mean over the inputs is taken; add them up."),
         (lambda w, k, b: sum(answered(w[:, j : j + 1], k, b[:, j : j + 1]) for j in range(w.shape[1])), "the function is applied to each input, and then added up; add first."),
-        (lambda w, k, b: answered(w, (k + 1) % 4, b), "the numbers are off by one: 0 sine, 1 sigmoid, 2 Gaussian, 3 linear."),
-        (lambda w, k, b: answered(w, k - 1, b), "the numbers are off by one: 0 sine, 1 sigmoid, 2 Gaussian, 3 linear."),
+        *((f, "the numbers are off by one: 0 sine, 1 sigmoid, 2 Gaussian, 3 linear.") for f in (lambda w, k, b: answered(w, (k + 1) % 4, b), lambda w, k, b: answered(w, k - 1, b))),
     )),
 )  # fmt: skip

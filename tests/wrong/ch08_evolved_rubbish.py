@@ -151,7 +151,7 @@ WRONG = {
         ("wrong sign", with_functions(SINE, SIGMOID, lambda z: torch.exp(z**2), LINEAR), "minus is missing"),
         ("another quantity", with_functions(SINE, SIGMOID, lambda z: torch.exp(-(z**2) / 2), LINEAR), "without dividing by 2"),
         ("no clip", with_functions(SINE, SIGMOID, GAUSS, torch.relu), "also below 0"),
-        ("another quantity", with_functions(SINE, SIGMOID, GAUSS, torch.zeros_like), "linear means the sum"),
+        ("another quantity", with_functions(SINE, SIGMOID, GAUSS, torch.zeros_like), "also below 0"),
         ("another quantity", lambda w, k, b: answered(w / w.shape[1], k, b), "the mean over the inputs"),
         ("another quantity", lambda w, k, b: sum(answered(w[:, j : j + 1], k, b[:, j : j + 1]) for j in range(w.shape[1])), "add first"),
         ("off by one", lambda w, k, b: answered(w, (k + 1) % 4, b), "off by one"),
@@ -166,6 +166,7 @@ WRONG = {
         ("precision", lambda w, k, b: node_answers(w, k, b).float(), "torch.float64 is expected"),
         ("random", lambda w, k, b: node_answers(w, torch.randint(4, k.shape).to(k), b), "random"),
         ("no result", lambda w, k, b: [*node_answers(w, k, b)], "is list"),
-        ("raises", lambda w, k, b: torch.sin(w @ b), "Error"),
+        ("wrong shape", lambda w, k, b: torch.sin(w @ b), "has shape"),
+        ("raises", lambda w, k, b: torch.sin(w.T @ b), "Error"),
     ),
 }
