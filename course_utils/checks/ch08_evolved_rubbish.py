@@ -48,7 +48,7 @@ FUNCTIONS: tuple[Callable[[Tensor], Tensor], ...] = (torch.sin, torch.sigmoid, l
 
 def answered(weights: Tensor, kind: Tensor, before: Tensor, functions: tuple[Callable[[Tensor], Tensor], ...] = FUNCTIONS) -> Tensor:
     z = (weights[:, :, None] * before).sum(1)
-    return sum(torch.where((kind == k)[:, None], f(z), torch.zeros_like(z)) for k, f in enumerate(functions))
+    return sum((kind == k)[:, None] * f(z) for k, f in enumerate(functions))
 
 
 def chances() -> Iterator[Case]:
@@ -59,19 +59,19 @@ def chances() -> Iterator[Case]:
 
 
 def ages() -> Iterator[Case]:
-    for rate, generation, every in ((0.1, 0, 1000), (0.1, 999, 1000), (0.1, 1000, 1000), (0.1, 2500, 1000), (0.3, 20, 7), (0.07, 21, 7), (0.2, 5, 1)):
+    for rate, generation, every in ((0.1, 0, 1000), (0.1, 400, 1000), (0.1, 999, 1000), (0.3, 6, 7), (0.1, 1000, 1000), (0.1, 2500, 1000), (0.3, 20, 7), (0.07, 21, 7), (0.2, 5, 1)):
         yield {"rate": rate, "generation": generation, "every": every}
 
 
 def rivals() -> Iterator[Case]:
     """Some cells change hands and some do not; one child wins two cells, and the best child overall is not the best of every class."""
-    for seed, count, classes in ((0, 9, 5), (4, 6, 7)):
+    for seed, count, classes, colours in ((0, 9, 5, 2), (4, 6, 7, 1)):
         chance = generator(seed)
         log_p = (2 * torch.randn(count, classes, generator=chance)).log_softmax(1)
-        log_p[2, :2] = -torch.tensor([0.01, 0.02])
-        best = log_p.amax(0) + torch.tensor([-0.3, -0.2, 0.4, -0.5, 0.3, -0.1, 0.2])[:classes]
-        best[-1] = log_p[:, -1].amax()  # as good as the elite is not better
-        elites, children = (torch.rand(n, 2, 3, 4, generator=chance) for n in (classes, count))
+        log_p[2, :2] = log_p[0, 3] = log_p[-1, 4] = -0.01
+        best = log_p.amax(0) + torch.tensor([-0.3, -0.2, 0.0, -0.5, -0.4, 0.2, -0.1])[:classes]
+        best[2] = log_p[:, 2].amax()  # as good as the elite is not better
+        elites, children = (torch.rand(n, colours, 3, 4, generator=chance) for n in (classes, count))
         yield {"elites": elites, "best": best, "children": children, "log_p": log_p}
 
 
@@ -83,12 +83,11 @@ def nodes() -> Iterator[Case]:
 
 
 def same_rate(got: object, want: float, case: Case) -> None:
-    expect(isinstance(got, (int, float)) and not isinstance(got, bool), f"a number is expected, not {type(got).__name__}.")
+    expect(isinstance(got, (int, float)), f"a number is expected, not {type(got).__name__}.")
     expect(abs(got - want) <= 1e-9, f"at generation {case['generation']}, halved every {case['every']}, {case['rate']} becomes {want:g}; you give {got:g}.")
 
 
 def with_function(k: int, f: Callable[[Tensor], Tensor]) -> Callable[..., Tensor]:
-    """A wrong answer: kind k has another function."""
     return lambda weights, kind, before: answered(weights, kind, before, (*FUNCTIONS[:k], f, *FUNCTIONS[k + 1 :]))
 
 
@@ -118,9 +117,9 @@ EXERCISES = (
         "generation // every counts whole times; 2 ** k is what k halvings divide by.",
         "rate / 2 ** (generation // every)",
     ), mistakes=(
-        (lambda rate, generation, every: rate / 2 ** (generation / every), "the rate falls a little in each generation; it is halved in steps: //, not /."),
-        (lambda rate, generation, every: rate / 2 ** ((generation + every - 1) // every), "it is halved too early: after 1,000 generations for the first time, not after one."),
         (lambda rate, generation, every: rate / 2 ** ((generation + 1) // every), "it is halved one generation too early."),
+        (lambda rate, generation, every: rate / 2 ** ((generation + every - 1) // every), "it is halved too early: after 1,000 generations for the first time, not after one."),
+        (lambda rate, generation, every: rate / 2 ** (generation / every), "the rate falls a little in each generation; it is halved in steps: //, not /."),
         (lambda rate, generation, every: rate / (1 + generation // every), "it is divided by 2, 3, 4; halving divides by 2, 4, 8."),
         (lambda rate, generation, every: rate * 2 ** (generation // every), "the rate is doubled; it is to be halved."),
         (lambda rate, generation, every: rate / 2 ** (generation // 1000), "1,000 is written down; use `every`."),
@@ -131,10 +130,10 @@ EXERCISES = (
         "log_p.max(0) gives the height and the child for each class; children[child] has one picture a class.",
         "height, child = log_p.max(0); torch.where((height > best)[:, None, None, None], children[child], elites).",
     ), mistakes=(
+        (lambda e, b, c, s: e.clone(), "no cell changes hands, though some children are better: is each class's best child picked, log_p.argmax(0)?"),
         (lambda e, b, c, s: taken_over(e, b, c, s, better=lambda height, best, _: torch.ones_like(best, dtype=torch.bool)), "the best child always takes over, also where the elite is better."),
         (lambda e, b, c, s: taken_over(e, b, c, s, better=lambda h, best, _: h < best), "a child takes over where it is worse; turn the comparison round."),
         (lambda e, b, c, s: taken_over(e, b, c, s, better=lambda h, best, _: h >= best), "a child that is as good as the elite takes over; only a better one does."),
-        (lambda e, b, c, s: taken_over(e, b, c, s, pick=lambda p: p.argmin(0)), "the worst child for each class is picked: argmax, not argmin."),
         (lambda e, b, c, s: taken_over(e, b, c, s, pick=lambda p: p.sum(1).argmax().expand(p.shape[1])), "one child is picked for all cells; each class has a best child of its own."),
         (lambda e, b, c, s: taken_over(e, b, c, torch.where(s.argmax(1)[:, None] == torch.arange(s.shape[1], device=s.device), s, -torch.inf)),
          "a child competes only for the class that the network takes it for; it is scored for all classes, and may win any cell."),
@@ -142,7 +141,6 @@ EXERCISES = (
           for f in (torch.any, torch.all)),
         (lambda e, b, c, s: taken_over(e, b, c, s, better=lambda height, best, p: height > best.max()), "a child must beat the best elite of all cells; it competes with that of the class alone."),
         (lambda e, b, c, s: taken_over(e, b, c, s, pick=lambda p: (p > b).int().argmax(0)), "the first child that is better takes over; take the best one."),
-        (lambda e, b, c, s: e.clone(), "nothing changes: the elites come back as they were."),
     )),
     Exercise("node_answers", node_answers, nodes, difficulty=2, minutes=12, battery=PICTURES, what="the answers", hints=(
         "Two steps: the sum z = sum_j w_j v_j at every pixel, [N, P], then each genome's own function of it.",
