@@ -50,8 +50,9 @@ def edits_before(weights, kind, before):
 
 
 def remembers_rate(rate, generation, every):
-    seen["rate"] = seen.get("rate", 0) + 1
-    return rate_now(rate, generation, every) / seen["rate"]
+    key = ("rate", rate, generation, every)
+    seen[key] = seen.get(key, 0) + rate_now(rate, generation, every)
+    return seen[key]
 
 
 def powered(power):
@@ -95,14 +96,14 @@ WRONG = {
         ("another quantity", lambda r, g, e: r / 2 ** (g / e), "halved in steps"),
         ("off by one", lambda r, g, e: r / 2 ** ((g + e - 1) // e), "too early"),
         ("off by one", lambda r, g, e: r / 2 ** ((g + 1) // e), "one generation too early"),
-        ("off by one", lambda r, g, e: r / 2 ** (max(g - 1, 0) // e), "becomes"),
+        ("off by one", lambda r, g, e: r / 2 ** (max(g - 1, 0) // e), "the one for generation = 0"),
         ("off by one", lambda r, g, e: r / 2 ** (g // e + 1), "becomes"),
         ("another quantity", lambda r, g, e: r / (1 + g // e), "divides by 2, 4, 8"),
         ("wrong sign", lambda r, g, e: r * 2 ** (g // e), "doubled"),
         ("hard-coded constant", lambda r, g, e: r / 2 ** (g // 1000), "1,000 is written down"),
-        ("hard-coded constant", lambda r, g, e: 0.1 / 2 ** (g // e), "0.1 is written down"),
+        ("hard-coded constant", lambda r, g, e: 0.1 / 2 ** (g // e), "use the argument `rate`"),
         ("another quantity", lambda r, g, e: r / 2 if g >= e else r, "halved again"),
-        ("argument ignored", lambda r, g, e: r, "becomes"),
+        ("argument ignored", lambda r, g, e: r, "use the argument `generation`"),
         ("another quantity", lambda r, g, e: r / 2 ** (g % e), "becomes"),
         ("wrong shape", lambda r, g, e: torch.tensor(r / 2 ** (g // e)), "not Tensor"),
         ("stale", remembers_rate, "left over"),
@@ -121,8 +122,8 @@ WRONG = {
         ("another quantity", lambda e, b, c, s: taken_over(e, b, c, torch.where(s.argmax(1)[:, None] == torch.arange(s.shape[1], device=s.device), s, -torch.inf)),
          "scored for all classes"),
         ("batch of one only", lambda e, b, c, s: next_elites(e, b, c[2:3], s[2:3]), "each class has a best child of its own"),
-        ("batch of one only", lambda e, b, c, s: taken_over(e, b, c, s, better=lambda h, best, p: (h > best).any().expand_as(best)), "each cell decides"),
-        ("batch of one only", lambda e, b, c, s: taken_over(e, b, c, s, better=lambda h, best, p: (h > best).all().expand_as(best)), "each cell decides"),
+        ("batch of one only", lambda e, b, c, s: taken_over(e, b, c, s, better=lambda h, best, p: (h > best).any().expand_as(best)), "always takes over"),
+        ("batch of one only", lambda e, b, c, s: taken_over(e, b, c, s, better=lambda h, best, p: (h > best).all().expand_as(best)), "no cell changes hands"),
         ("another quantity", lambda e, b, c, s: taken_over(e, b, c, s, better=lambda h, best, p: h > best.max()), "best elite of all cells"),
         ("another quantity", lambda e, b, c, s: taken_over(e, b, c, s, pick=lambda p: (p > b).int().argmax(0)), "take the best one"),
         ("another quantity", lambda e, b, c, s: e.clone(), "no cell changes hands"),
