@@ -73,7 +73,7 @@ def a_generation(
     """Parents, their children, the children's scores, and who takes over: the elites' log-probabilities `[K]` and genomes after it."""
     cells = torch.randint(len(best), (children,), generator=chance) if sharing else torch.arange(children) % len(best)
     cells = cells.to(best.device)
-    born = way.children(tuple(part[cells] for part in genomes), generation, chance)
+    born = way.children(tuple(part.index_select(0, cells) for part in genomes), generation, chance)
     scores = log_probs(model, way, born)
     if not sharing:  # a child counts for its parent's cell alone
         own = cells[:, None] == torch.arange(len(best), device=best.device)

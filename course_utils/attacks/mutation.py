@@ -39,7 +39,8 @@ def mutated(values: Tensor, rate: float, chance: torch.Generator, *, low: float 
     """
     at = places(values.numel(), rate, chance)
     change = (high - low) * polynomial(torch.rand(len(at), generator=chance), eta)
-    return values.flatten().index_add(0, at.to(values.device), change.to(values)).clamp_(low, high).view_as(values)
+    flat, at = values.flatten(), at.to(values.device)  # only what changes is added to and clipped: it is a tenth or less
+    return flat.index_copy(0, at, (flat[at] + change.to(values)).clamp_(low, high)).view_as(values)
 
 
 def halved(rate: float, generation: int, every: int = 1000) -> float:
