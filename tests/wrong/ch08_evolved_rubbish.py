@@ -65,6 +65,16 @@ def with_functions(*functions):
 
 SINE, SIGMOID, GAUSS, LINEAR = FUNCTIONS
 
+
+def last_better(elites, best, children, log_p):
+    out = elites.clone()
+    for child, scores in zip(children, log_p):
+        for k in range(len(elites)):
+            if scores[k] > best[k]:
+                out[k] = child
+    return out
+
+
 WRONG = {
     "small_mutation": (
         ("wrong sign", lambda u, eta: -small_mutation(u, eta), "sign is turned"),
@@ -73,6 +83,10 @@ WRONG = {
         ("another quantity", powered(lambda eta: eta + 1), "the power is eta + 1"),
         ("off by one", powered(lambda eta: 1 / max(eta, 1e-9)), "the power is 1 / eta"),
         ("off by one", powered(lambda eta: 1 / (eta + 2)), "off by"),
+        ("off by one", powered(lambda eta: 1 / eta + 1), "mind the brackets"),
+        ("no clip", lambda u, eta: small_mutation(u, eta).clamp(0, 1), "clipped to [0, 1]"),
+        ("wrong sign", lambda u, eta: torch.where(u < 0.5, (2 * u) ** (1 / (eta + 1)) - 1, (2 * (1 - u)) ** (1 / (eta + 1))), "1 minus the power"),
+        ("wrong sign", lambda u, eta: torch.where(u >= 0.5, (2 * u) ** (1 / (eta + 1)) - 1, 1 - (2 * (1 - u)) ** (1 / (eta + 1))), "wrong way round"),
         ("hard-coded constant", powered(lambda eta: 1 / 16), "eta is taken to be 15"),
         ("argument ignored", powered(lambda eta: 1.0), "uniform"),
         ("another quantity", lambda u, eta: 2 * u - 1, "uniform"),
@@ -126,6 +140,7 @@ WRONG = {
         ("batch of one only", lambda e, b, c, s: taken_over(e, b, c, s, better=lambda h, best, p: (h > best).all().expand_as(best)), "no cell changes hands"),
         ("another quantity", lambda e, b, c, s: taken_over(e, b, c, s, better=lambda h, best, p: h > best.max()), "best elite of all cells"),
         ("another quantity", lambda e, b, c, s: taken_over(e, b, c, s, pick=lambda p: (p > b).int().argmax(0)), "take the best one"),
+        ("another quantity", last_better, "the last child that is better"),
         ("another quantity", lambda e, b, c, s: e.clone(), "no cell changes hands"),
         ("another quantity", lambda e, b, c, s: torch.where((s.amax(0) > b)[:, None, None, None], (e + c[s.argmax(0)]) / 2, e), "off by"),
         ("argument ignored", lambda e, b, c, s: taken_over(e, torch.full_like(b, -1.0), c, s), "off by"),
