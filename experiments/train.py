@@ -57,6 +57,8 @@ PLANS = {
     "lenet-mnist": Plan("digits", "mnist", 12),
     "lenet-digits-fgsm": Plan("digits", "drawn", 8, pictures=30_000, loss=half_fgsm, note="adversarial training: FGSM, eps 0.25"),
     "lenet-mnist-fgsm": Plan("digits", "mnist", 3, loss=half_fgsm, note="adversarial training: FGSM, eps 0.25"),
+    "lenet-digits-twin": Plan("digits", "drawn", 6, pictures=20_000, seed=1, note="another start and other training pictures than lenet-digits"),
+    "lenet-mnist-twin": Plan("digits", "mnist", 4, seed=1, note="another start and another order than lenet-mnist"),
     "stridenet-digits": Plan("digits", "drawn", 12, pictures=30_000),
     "stridenet-mnist": Plan("digits", "mnist", 12),
     "twopairs-digits": Plan("digits", "drawn", 12, pictures=30_000),

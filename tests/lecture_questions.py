@@ -50,7 +50,7 @@ QUESTIONS: dict[str, tuple[Question, ...]] = {
         Question("Why care about adversarial examples?", "D1:329"),
         Question("How can we change the picture to fool the classifier?", "D1:444"),
     ),
-    "08": (),
+    "08": (Question("How can we change the picture to fool the classifier?", "D1:444"),),
     "09": (
         Question("How can we change the picture to fool the classifier?", "D1:444"),
         Question("What must be added to the picture so that the network errs?", "D2:97"),

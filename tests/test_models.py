@@ -218,7 +218,7 @@ FLOORS = {
     "fc10-digits-decay0.01": ("digits", 0.85), "fc10-digits-decay1": ("digits", 0.7),
     "fc100-digits-p1": ("digits", 0.92), "fc123-digits-p1": ("digits", 0.92), "fc100-digits-p2": ("digits", 0.92),
     "fc200-digits": ("digits", 0.94), "ae400-digits": ("digits", 0.88), "signnet-signs": ("signs", 0.95),
-    "lenet-digits-fgsm": ("digits", 0.95), "signnet-signs-twin": ("signs", 0.9),
+    "lenet-digits-fgsm": ("digits", 0.95), "lenet-digits-twin": ("digits", 0.97), "signnet-signs-twin": ("signs", 0.9),
     "resnet-signs": ("signs", 0.95), "chain-signs": ("signs", 0.95),
     "allconv-signs": ("objects", 0.9), "scenenet-scenes": ("photos", 0.75),
     "speechnet-spoken": ("spoken", 0.94), "speechnet-spoken-twin": ("spoken", 0.94),

@@ -105,6 +105,16 @@ def test_8_the_seeds_of_others_are_left_alone(attack: Callable) -> None:
     assert (np.random.get_state()[1] == before[1]).all()
 
 
+@pytest.mark.parametrize("encoding", ["direct", "cppn"])
+def test_6_and_8_evolution_leaves_the_model_and_the_seeds_of_others_alone(encoding: str) -> None:
+    model, states = small().train(), (torch.get_rng_state(), np.random.get_state()[1].copy(), random.getstate())
+    modes, state = [m.training for m in model.modules()], {key: value.clone() for key, value in model.state_dict().items()}
+    found = attacks.map_elites(model, (3, 8, 10), encoding=encoding, generations=2, children=5)
+    assert not found.images.requires_grad and found.images.min() >= 0 and found.images.max() <= 1
+    assert [m.training for m in model.modules()] == modes and all(torch.equal(value, state[key]) for key, value in model.state_dict().items())
+    assert torch.equal(torch.get_rng_state(), states[0]) and random.getstate() == states[2] and (np.random.get_state()[1] == states[1]).all()
+
+
 @pytest.mark.parametrize("norm", ["linf", "l2"])
 def test_8_one_seed_gives_one_result(norm: str) -> None:
     runs = [attacks.pgd(small(), some(), labels(), eps=0.1, steps=2, norm=norm, generator=generator(seed)) for seed in (1, 1, 2)]

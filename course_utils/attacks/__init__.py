@@ -3,11 +3,14 @@
 from .balls import L2Ball, MaxBall
 from .black_box import Oracle, Refused, Substitute, augmented, train_substitute
 from .carlini_wagner import carlini_wagner
+from .cppn import Patterns
 from .deepfool import deepfool
+from .evolved import Elites, map_elites
 from .fgsm import fgsm, fgv
 from .hidden import LADDER, Coarse, Hidden, hidden_command, mangle
 from .iterative import basic_iterative, kurakin_steps, least_likely, pgd, steps_needed
 from .lbfgs import lbfgs
+from .mutation import Pixels
 from .nes import nes
 from .noise import random_sign
 from .rubbish import Rubbish, gradient_rubbish
@@ -16,7 +19,8 @@ from .transform import transform_attack
 bim = basic_iterative
 
 __all__ = [
-    "Coarse", "Hidden", "LADDER", "L2Ball", "MaxBall", "Oracle", "Refused", "Rubbish", "Substitute", "augmented", "basic_iterative", "bim", "carlini_wagner",
-    "deepfool", "fgsm", "fgv", "gradient_rubbish", "hidden_command", "kurakin_steps", "lbfgs", "least_likely", "mangle", "nes", "pgd",
-    "random_sign", "steps_needed", "train_substitute", "transform_attack",
+    "Coarse", "Elites", "Hidden", "L2Ball", "LADDER", "MaxBall", "Oracle", "Patterns", "Pixels", "Refused",
+    "Rubbish", "Substitute", "augmented", "basic_iterative", "bim", "carlini_wagner", "deepfool", "fgsm", "fgv",
+    "gradient_rubbish", "hidden_command", "kurakin_steps", "lbfgs", "least_likely", "mangle", "map_elites", "nes",
+    "pgd", "random_sign", "steps_needed", "train_substitute", "transform_attack",
 ]  # fmt: skip

@@ -17,6 +17,7 @@ CHAPTERS: dict[str, tuple[str, ...]] = {
     "ch05_optimization": ("climb", "price", "soften", "octave_sizes"),
     "ch06_inversion": ("feature_distance", "variation", "probe_scores", "carried"),
     "ch07_adversarial_rubbish": ("distortion", "c_to_try", "nearest_plane", "wave_norm"),
+    "ch08_evolved_rubbish": ("small_mutation", "rate_now", "next_elites", "node_answers"),
     "ch09_fgsm": ("linear_step", "fgsm", "honest_success", "noise_of_size", "targeted_fgsm"),
     "ch10_iterative": ("small_step", "how_many", "to_ball", "boundary_step"),
     "ch11_carlini_wagner": ("behind", "to_w", "next_c", "fewer_pixels"),

@@ -32,6 +32,8 @@ NETWORKS: dict[str, Callable[[], nn.Module]] = {
     "lenet-mnist": LeNet,
     "lenet-digits-fgsm": LeNet,  # trained on FGSM pictures, eps 0.25
     "lenet-mnist-fgsm": LeNet,
+    "lenet-digits-twin": LeNet,  # another start, other training pictures or another order: chapter 08's control
+    "lenet-mnist-twin": LeNet,
     "stridenet-digits": lambda: StrideNet(5, 2),  # a third of LeNet's work: chapter 11 attacks it hundreds of times
     "stridenet-mnist": lambda: StrideNet(5, 2),
     "twopairs-digits": TwoPairs,  # as in the paper of Carlini and Wagner

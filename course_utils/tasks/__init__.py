@@ -13,6 +13,7 @@ CHAPTERS: dict[str, tuple[str, ...]] = {
     "ch05_optimization": ("surer_images",),
     "ch06_inversion": ("bring_back",),
     "ch07_adversarial_rubbish": ("shortest",),
+    "ch08_evolved_rubbish": ("few_questions",),
     "ch09_fgsm": ("beat_fgsm",),
     "ch10_iterative": ("ten_gradients",),
     "ch11_carlini_wagner": ("forty_gradients",),
