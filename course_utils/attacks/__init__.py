@@ -9,11 +9,12 @@ from .lbfgs import lbfgs
 from .noise import random_sign
 from .rubbish import Rubbish, gradient_rubbish
 from .transform import transform_attack
+from .universal import Universal, universal_perturbation
 
 bim = basic_iterative
 
 __all__ = [
-    "L2Ball", "MaxBall", "Rubbish", "basic_iterative", "bim", "carlini_wagner", "deepfool", "fgsm", "fgv",
+    "L2Ball", "MaxBall", "Rubbish", "Universal", "basic_iterative", "bim", "carlini_wagner", "deepfool", "fgsm", "fgv",
     "gradient_rubbish", "kurakin_steps", "lbfgs", "least_likely", "pgd", "random_sign", "steps_needed",
-    "transform_attack",
+    "transform_attack", "universal_perturbation",
 ]  # fmt: skip
