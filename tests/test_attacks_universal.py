@@ -78,13 +78,16 @@ def test_one_picture_at_a_time_it_is_the_papers_algorithm(norm: str, seed: int, 
 
 
 @every_norm
-def test_many_at_a_time_v_moves_by_the_sum_of_what_each_would_add(norm: str) -> None:
+def test_many_at_a_time_v_moves_along_the_sum_of_what_each_would_add(norm: str) -> None:
     model, x = small(2).double(), some(6, 2, torch.float64)
     alone = [deepfool_plainly(model, picture, int(model(picture[None]).argmax()), 10, 0.02, 4) for picture in x]
-    v = sum(r for r in alone if r is not None)
-    v = v.clamp(-0.1, 0.1) if norm == "linf" else v * min(1, 0.8 / v.norm().item())
-    found = universal_perturbation(model, x, norm=norm, xi=XI[norm], passes=1, batch=6)
-    assert torch.allclose(found.perturbation, v, atol=1e-9) and found.needed.tolist() == [1.0]
+    d = sum(r for r in alone if r is not None)
+    v = XI[norm] * (d.sign() if norm == "linf" else d / d.norm())
+    run = partial(universal_perturbation, model, x, norm=norm, xi=XI[norm], passes=1)
+    found = run(batch=6)
+    assert torch.allclose(found.perturbation, 0.25 * v, atol=1e-9) and found.needed.tolist() == [1.0]
+    assert torch.allclose(run(batch=6, step=3.0).perturbation, v, atol=1e-9), "never beyond the budget"
+    assert torch.equal(run(batch=1).perturbation, run(batch=1, step=3.0).perturbation), "one at a time there is no such step"
 
 
 def test_what_deepfool_does_not_fool_in_its_steps_adds_nothing() -> None:
@@ -149,7 +152,7 @@ def test_gradients_switched_off_by_the_caller_and_steps_in_place() -> None:
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16], ids=["bfloat16", "float16"])
 def test_in_half_precision_rounding_does_not_break_the_budget(norm: str, dtype: torch.dtype) -> None:
     xi = {"linf": 0.02, "l2": 0.1}[norm]
-    found = quick(small().to(dtype), some(4, dtype=dtype), norm=norm, xi=xi)
+    found = universal_perturbation(small().to(dtype), some(4, dtype=dtype), norm=norm, xi=xi, passes=6)
     assert found.perturbation.dtype == dtype and 0.9 * xi < size(norm, found.perturbation) <= xi * (1 + 1e-6)
 
 
@@ -232,6 +235,7 @@ def test_bad_pictures_are_refused(change: Callable, words: str) -> None:
         ({"xi": -0.1}, "xi is -0.1"),
         ({"xi": float("nan")}, "xi is nan"),
         ({"norm": "l1"}, "unknown norm 'l1'. Nearest: l2"),
+        ({"step": 0}, "step is 0; a finite number above 0"),
         ({"rate": 0}, "rate is 0; a share above 0"),
         ({"rate": 80}, "rate is 80; a share above 0, at most 1"),
         ({"passes": 0}, "passes is 0; a whole number of at least 1"),

@@ -29,22 +29,26 @@ class Universal(NamedTuple):
 
 def universal_perturbation(
     model: nn.Module, images: Tensor, *, norm: str = "linf", xi: float, rate: float = 0.8, passes: int = 10, batch: int = 32,
-    steps: int = 10, overshoot: float = 0.02, classes: int = 10, generator: torch.Generator | None = None,
+    step: float = 0.25, steps: int = 10, overshoot: float = 0.02, classes: int = 10, generator: torch.Generator | None = None,
 ) -> Universal:  # fmt: skip
     """Universal adversarial perturbation (Moosavi-Dezfooli 2016): one v with |v| <= xi that changes the predictions of most pictures.
 
     It begins with v = 0. For each picture x that x + v does not fool yet, DeepFool finds a small change r (in L2) that takes x + v to
     another class, and v <- P(v + r), where P brings back into |v| <= xi. So it goes through all pictures, in a new order each time,
-    until the share `rate` of them is fooled, or for `passes` passes. With batch=1 that is the paper's algorithm; a larger `batch` asks
-    so many pictures at a time, and v moves by the sum of their changes. As in the paper x + v may leave [0, 1] on the way; what is
-    fooled in the end is counted with x + v clipped.
+    until the share `rate` of them is fooled, or for `passes` passes. With batch=1 that is the paper's algorithm.
+
+    A larger `batch` asks so many pictures at a time. With d the sum of their changes, v <- P(v + step * xi * sign(d)), in L2
+    P(v + step * xi * d / |d|): the sum itself would be far too long for some networks and far too short for others.
+
+    As in the paper x + v may leave [0, 1] on the way; what is fooled in the end is counted with x + v clipped.
 
     images: `[N, C, H, W]` in [0, 1]. Their labels are not needed: fooled is what is taken for another class than without v.
     xi: the size of v in `norm`, "linf" or "l2", for pixels in [0, 1]. steps, overshoot, classes: DeepFool's. A picture that it does not
     fool within its steps adds nothing.
     """
     checked(rate, passes=passes, batch=batch, steps=steps), check_count(classes, "classes", least=2), check_positive(overshoot, "overshoot")
-    back, xi = BACK[runtime.pick("norm", norm, BACK)], check_positive(xi, "xi", zero=False)
+    (back, along), xi = NORMS[runtime.pick("norm", norm, NORMS)], check_positive(xi, "xi", zero=False)
+    size = xi * check_positive(step, "step", zero=False)
     chance = generator or runtime.generator()
     with attacking(model, images, None) as (x, _):
         own = two_classes(runtime.logits(model, x)).argmax(1)
@@ -55,7 +59,8 @@ def universal_perturbation(
             for chosen in torch.randperm(len(x), generator=chance).to(x.device).split(batch):
                 left = chosen[runtime.predict(model, moved(x[chosen], v)) == own[chosen]]
                 if len(left):
-                    v = back(v + smallest_changes(model, moved(x[left], v), own[left], steps, overshoot, classes).sum(0), xi)
+                    r = smallest_changes(model, moved(x[left], v), own[left], steps, overshoot, classes).sum(0)
+                    v = back(v + (r if batch == 1 else size * along(r)), xi)
                 asked += len(left)
             found = inwards(v, torch.zeros_like(found))
             rates.append((runtime.predict(model, (x + found).clamp(0, 1)) != own).float().mean().item())
@@ -91,12 +96,17 @@ def into_ball(v: Tensor, xi: float) -> Tensor:
     return v * (xi / v.norm().clamp_min(torch.finfo(v.dtype).tiny)).clamp(max=1)
 
 
-BACK = {"linf": into_box, "l2": into_ball}
+def straight_along(r: Tensor) -> Tensor:
+    """r / |r|; 0 where r is 0."""
+    return r / r.norm().clamp_min(torch.finfo(r.dtype).tiny)
+
+
+NORMS = {"linf": (into_box, torch.sign), "l2": (into_ball, straight_along)}
 
 
 def scaled(v: Tensor, xi: float, norm: str = "linf") -> Tensor:
     """A perturbation v, made exactly xi large in its norm: v * xi / |v|."""
-    order = {"linf": torch.inf, "l2": 2}[runtime.pick("norm", norm, BACK)]
+    order = {"linf": torch.inf, "l2": 2}[runtime.pick("norm", norm, NORMS)]
     size = v.flatten().norm(order)
     if not size > 0:
         raise ValueError(f"v has norm {float(size)}; one that is not 0 is expected: nothing has no direction.")

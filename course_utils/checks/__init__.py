@@ -21,4 +21,5 @@ CHAPTERS: dict[str, tuple[str, ...]] = {
     "ch10_iterative": ("small_step", "how_many", "to_ball", "boundary_step"),
     "ch11_carlini_wagner": ("behind", "to_w", "next_c", "fewer_pixels"),
     "ch12_physical_world": ("lens_grid", "round_through", "destruction_rate", "eot_step"),
+    "ch14_universal": ("fooling_share", "into_budget", "one_turn", "shared_part"),
 }  # fmt: skip

@@ -17,4 +17,5 @@ CHAPTERS: dict[str, tuple[str, ...]] = {
     "ch10_iterative": ("ten_gradients",),
     "ch11_carlini_wagner": ("forty_gradients",),
     "ch12_physical_world": ("fool_the_drive",),
+    "ch14_universal": ("few_for_all",),
 }
