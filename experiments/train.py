@@ -88,8 +88,8 @@ PLANS = {
         "objects", "cifar10", 14, lr=0.1, norm=True, augment=training.shift_and_flip(4),
         note="half the paper's width, which two cores train",
     ),
-    "resnet-cifar10": Plan("objects", "cifar10", 10, lr=0.1, norm=True, augment=training.shift_and_flip(4), mixed=False),
-    "smallvgg-cifar10": Plan("objects", "cifar10", 8, lr=0.1, norm=True, augment=training.shift_and_flip(4), mixed=False, note="half the width"),
+    "resnet-cifar10": Plan("objects", "cifar10", 6, lr=0.1, norm=True, augment=training.shift_and_flip(4), mixed=False),
+    "smallvgg-cifar10": Plan("objects", "cifar10", 5, lr=0.1, norm=True, augment=training.shift_and_flip(4), mixed=False, note="half the width"),
 }
 # Szegedy's fully connected nets: sigmoid layers, no augmentation, squared weights as penalty.
 for world, source, pictures in (("digits", "drawn", 30_000), ("digits", "mnist", None)):

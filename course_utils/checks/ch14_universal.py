@@ -142,7 +142,6 @@ EXERCISES = (
         (budget(lambda v, xi: v.clamp(max=xi), ball), "for linf only one side is clipped; -xi is the lower limit."),
         (budget(box, box), "for l2 each value is clipped; there the length of the whole v counts."),
         (budget(ball, ball), "for linf v is shortened to length xi; there each value is clipped."),
-        (budget(ball, box), "the two norms are exchanged."),
         (budget(box, lambda v, xi: v * (xi / v.norm(dim=(1, 2), keepdim=True).clamp_min(1e-12)).clamp(max=1)), "for l2 each channel has a length of its own; all values of v belong together."),
         (lambda v, xi, norm: v.clone(), "v comes back as it was, also where it is larger than xi."),
     )),
@@ -153,14 +152,13 @@ EXERCISES = (
     ), mistakes=(
         (turn(added, lambda m, x, v: torch.tensor(False)), "v changes though it fools this picture already; then it stays as it is."),
         (turn(added, lambda m, x, v: classes(m, (x + v).clamp(0, 1)) != classes(m, x)), "x + v is clipped before it is looked at; on the way it is not, as in the paper."),
-        (turn(added, lambda m, x, v: classes(m, x + v) == classes(m, x)), "v changes where it fools the picture, and stays where it does not: the other way round."),
         (turn(added, ask=lambda x, v: (x + v).clamp(0, 1)), "the smallest change is asked for at x + v clipped; on the way it is not clipped, as in the paper."),
         (turn(added, ask=lambda x, v: x), "the smallest change is asked for at x; v is there already: ask at x + v."),
         (turn(lambda x, v, r, xi: v + r), "v leaves the budget; bring v + r back: .clamp(-xi, xi)."),
         (turn(lambda x, v, r, xi: r.clamp(-xi, xi)), "the old v is lost; add the new change to it."),
         (turn(lambda x, v, r, xi: ((x + v + r).clamp(0, 1) - x)[0].clamp(-xi, xi)),
          "v is taken from the clipped picture: whatever this picture clips is then lost for all others. It is v + r."),
-        (turn(lambda x, v, r, xi: v), "v never changes; a picture that v does not fool adds its smallest change."),
+        (turn(lambda x, v, r, xi: v), "v stays as it is though it does not fool this picture; then the smallest change is added."),
     )),
     Exercise("shared_part", shared_part, directions, difficulty=2, minutes=8, battery=TENSORS, what="the share", hints=(
         "One row a picture: normals.flatten(1). Rows of very different lengths would count differently: make each 1 long first.",
