@@ -85,9 +85,23 @@ def test_many_at_a_time_v_moves_along_the_sum_of_what_each_would_add(norm: str) 
     v = XI[norm] * (d.sign() if norm == "linf" else d / d.norm())
     run = partial(universal_perturbation, model, x, norm=norm, xi=XI[norm], passes=1)
     found = run(batch=6)
-    assert torch.allclose(found.perturbation, 0.25 * v, atol=1e-9) and found.needed.tolist() == [1.0]
+    assert torch.allclose(found.perturbation, 0.5 * v, atol=1e-9) and found.needed.tolist() == [1.0]
     assert torch.allclose(run(batch=6, step=3.0).perturbation, v, atol=1e-9), "never beyond the budget"
     assert torch.equal(run(batch=1).perturbation, run(batch=1, step=3.0).perturbation), "one at a time there is no such step"
+
+
+@every_norm
+def test_many_at_a_time_the_steps_add_up_beyond_the_budget(norm: str) -> None:
+    model, x = small(2).double(), some(9, 2, torch.float64)
+    u = v = torch.zeros_like(x[0])
+    for chosen in torch.randperm(9, generator=generator(1)).split(3):
+        left = [i for i in chosen if model((x[i] + v)[None]).argmax() == model(x[i : i + 1]).argmax()]
+        d = sum(deepfool_plainly(model, x[i] + v, int(model(x[i : i + 1]).argmax()), 10, 0.02, 4) for i in left)
+        if left:
+            u = u + 0.8 * XI[norm] * (d.sign() if norm == "linf" else d / d.norm())
+            v = u.clamp(-0.1, 0.1) if norm == "linf" else u * min(1, 0.8 / u.norm().item())
+    found = universal_perturbation(model, x, norm=norm, xi=XI[norm], passes=1, batch=3, step=0.8, generator=generator(1))
+    assert torch.allclose(found.perturbation, v, atol=1e-9) and size("linf", u) > 1.1 * size("linf", v)
 
 
 def test_what_deepfool_does_not_fool_in_its_steps_adds_nothing() -> None:

@@ -29,7 +29,7 @@ class Universal(NamedTuple):
 
 def universal_perturbation(
     model: nn.Module, images: Tensor, *, norm: str = "linf", xi: float, rate: float = 0.8, passes: int = 10, batch: int = 32,
-    step: float = 0.25, steps: int = 10, overshoot: float = 0.02, classes: int = 10, generator: torch.Generator | None = None,
+    step: float = 0.5, steps: int = 10, overshoot: float = 0.02, classes: int = 10, generator: torch.Generator | None = None,
 ) -> Universal:  # fmt: skip
     """Universal adversarial perturbation (Moosavi-Dezfooli 2016): one v with |v| <= xi that changes the predictions of most pictures.
 
@@ -37,8 +37,9 @@ def universal_perturbation(
     another class, and v <- P(v + r), where P brings back into |v| <= xi. So it goes through all pictures, in a new order each time,
     until the share `rate` of them is fooled, or for `passes` passes. With batch=1 that is the paper's algorithm.
 
-    A larger `batch` asks so many pictures at a time. With d the sum of their changes, v <- P(v + step * xi * sign(d)), in L2
-    P(v + step * xi * d / |d|): the sum itself would be far too long for some networks and far too short for others.
+    A larger `batch` asks so many pictures at a time. With d the sum of their changes, u <- u + step * xi * sign(d), in L2
+    u + step * xi * d / |d|, and v = P(u): d itself would be far too long for some networks and far too short for others, and u
+    remembers what all pictures asked for, beyond the budget's edge.
 
     As in the paper x + v may leave [0, 1] on the way; what is fooled in the end is counted with x + v clipped.
 
@@ -52,15 +53,16 @@ def universal_perturbation(
     chance = generator or runtime.generator()
     with attacking(model, images, None) as (x, _):
         own = two_classes(runtime.logits(model, x)).argmax(1)
-        v, rates, needed = torch.zeros_like(wide(x[0])), [], []
-        found = v.to(x.dtype)
+        v = total = torch.zeros_like(wide(x[0]))
+        found, rates, needed = v.to(x.dtype), [], []
         while len(rates) < passes and (not rates or v.any() and rates[-1] < rate):  # v still 0: so it would stay
             asked = 0
             for chosen in torch.randperm(len(x), generator=chance).to(x.device).split(batch):
                 left = chosen[runtime.predict(model, moved(x[chosen], v)) == own[chosen]]
                 if len(left):
                     r = smallest_changes(model, moved(x[left], v), own[left], steps, overshoot, classes).sum(0)
-                    v = back(v + (r if batch == 1 else size * along(r)), xi)
+                    total = v + r if batch == 1 else total + size * along(r)
+                    v = back(total, xi)
                 asked += len(left)
             found = inwards(v, torch.zeros_like(found))
             rates.append((runtime.predict(model, (x + found).clamp(0, 1)) != own).float().mean().item())
