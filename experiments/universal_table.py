@@ -24,6 +24,7 @@ TRIOS = {
     "gtsrb": ("signs", {"resnet": "resnet-gtsrb", "chain": "chain-gtsrb", "signnet": "signnet-gtsrb"}),
     "signs": ("signs", {"resnet": "resnet-signs", "chain": "chain-signs", "signnet": "signnet-signs"}),
 }
+DEEPFOOL = {"steps": 4, "classes": 4}  # two thirds less work than ten steps among ten classes
 SOURCES = {"cifar10": "cifar10", "gtsrb": "gtsrb", "signs": "drawn", "scenes": "drawn", "photos": "imagenet"}
 
 
@@ -61,16 +62,16 @@ def one_network(key: str, net: nn.Module, x: Tensor, held: Tensor, counts: list[
     numbers: dict[str, float] = {f"{key}_held": len(held)}
     for norm in ("linf", "l2"):
         xi = ball_of(x, norm)
-        for n in counts if norm == "linf" else counts[2:3]:
+        for n in counts if norm == "linf" else counts[-1:]:
             start = time.process_time()
-            made = attacks.universal_perturbation(net, x[:n], norm=norm, xi=xi, passes=5, batch=min(32, max(4, n // 8)))
+            made = attacks.universal_perturbation(net, x[:n], norm=norm, xi=xi, passes=2, rate=0.95, **DEEPFOOL)
             numbers |= {
-                f"{key}_{norm}_{n}": percent_fooled(net, held, made.perturbation), f"{key}_{norm}_{n}_own": 100 * made.fooling_rate,
+                f"{key}_{norm}_l2_{n}": made.perturbation.norm().item(), f"{key}_{norm}_{n}": percent_fooled(net, held, made.perturbation), f"{key}_{norm}_{n}_own": 100 * made.fooling_rate,
                 f"{key}_{norm}_{n}_needed": 100 * made.needed.mean().item(), f"{key}_{norm}_{n}_passes": len(made.rates),
             }  # fmt: skip
             print(key, norm, n, {k: round(v, 1) for k, v in numbers.items() if f"_{norm}_{n}" in k}, f"{time.process_time() - start:.0f} s", flush=True)
-            if n == counts[2]:
-                for size in (0.25, 0.5, 1, 1.5, 2):
+            if n == counts[-1]:
+                for size in (0.25, 0.5, 1, 2):
                     numbers[f"{key}_{norm}_size_{size:g}"] = percent_fooled(net, held, attacks.universal.scaled(made.perturbation, size * xi, norm))
                     numbers[f"{key}_{norm}_noise_{size:g}"] = percent_fooled(net, held, noise_like(x, size * xi, norm))
                 into = (runtime.predict(net, (held + made.perturbation).clamp(0, 1))).bincount().sort(descending=True).values
@@ -89,7 +90,7 @@ def matrix(share: float, key: str) -> dict[str, float]:
     for norm in ("linf", "l2"):
         xi = ball_of(x, norm)
         for row, net in nets.items():
-            made = attacks.universal_perturbation(net, x, norm=norm, xi=xi, passes=5)
+            made = attacks.universal_perturbation(net, x, norm=norm, xi=xi, passes=5, rate=0.95, **DEEPFOOL)
             numbers |= {f"{key}_{norm}_{row}_{column}": percent_fooled(other, held, made.perturbation) for column, other in nets.items()}
             numbers |= {f"{key}_{norm}_{row}_own": 100 * made.fooling_rate}
         numbers |= {f"{key}_{norm}_noise_{column}": percent_fooled(other, held, noise_like(x, xi, norm)) for column, other in nets.items()}

@@ -28,7 +28,7 @@ class Universal(NamedTuple):
 
 
 def universal_perturbation(
-    model: nn.Module, images: Tensor, *, norm: str = "linf", xi: float, rate: float = 0.8, passes: int = 10, batch: int = 32,
+    model: nn.Module, images: Tensor, *, norm: str = "linf", xi: float, rate: float = 0.8, passes: int = 10, batch: int = 10,
     step: float = 0.5, steps: int = 10, overshoot: float = 0.02, classes: int = 10, generator: torch.Generator | None = None,
 ) -> Universal:  # fmt: skip
     """Universal adversarial perturbation (Moosavi-Dezfooli 2016): one v with |v| <= xi that changes the predictions of most pictures.

@@ -46,9 +46,9 @@ def told(differs: Callable[[Tensor, Tensor], Tensor], low: float = 0.0, high: fl
 
 def for_all() -> Iterator[Case]:
     for seed, size in ((1, 0.35), (2, 0.7), (3, 0.0), (4, 0.15), (6, 0.9)):
-        model, x, _ = probe(channels=3, count=25)
+        model, x, _ = probe(channels=3, count=23)
         v = size * torch.randn(3, 6, 5, generator=generator(seed))
-        yield {"model": model, "x": x.roll(seed, 0), "v": v}
+        yield from ({"model": model, "x": pictures, "v": v} for pictures in (x.roll(seed, 0), 0.2 + 0.5 * x.roll(7 * seed, 0)))
 
 
 
@@ -59,6 +59,8 @@ def length(v: Tensor) -> Tensor:
 def changes() -> Iterator[Case]:
     for seed, size, xi, norm in ((1, 0.3, 0.2137, "linf"), (2, 0.3, 1.3171, "l2"), (3, 0.05, 1.3171, "l2"), (3, 0.05, 0.3137, "linf"), (4, 0.0, 0.2, "l2"), (5, 0.1, 0.4713, "l2")):
         yield {"v": size * torch.randn(3, 4, 5, generator=generator(seed)), "xi": xi, "norm": norm}
+    for norm in ("linf", "l2"):
+        yield {"v": 1e-3 * torch.randn(1, 4, 5, generator=generator(6), dtype=torch.float64), "xi": 0.00123, "norm": norm}
 
 
 def budget(linf: Callable[[Tensor, float], Tensor], l2: Callable[[Tensor, float], Tensor]) -> Callable[..., Tensor]:
@@ -84,7 +86,9 @@ def turns() -> Iterator[Case]:
         own, after, clipped = (int(classes(model, z)) for z in (x, x + v, (x + v).clamp(0, 1)))
         found.setdefault((after == own, clipped == own), []).append({"model": model, "x": x, "v": v, "xi": 0.3137 - 0.002 * (seed % 40), "smallest": nudge})
     free, fooled = found[True, True], found[False, False]
-    yield from (free[0], fooled[0], free[1], fooled[1], *found.get((True, False), [])[:2], *found.get((False, True), [])[:2], free[2])
+    grey, (z, *_) = probe()[0].double(), probe()[1].double()
+    alone = [{"model": grey, "x": z[None], "v": k * torch.ones(1, 6, 5, dtype=z.dtype), "xi": 0.2137, "smallest": nudge} for k in (0.0, 0.9, -0.9)]
+    yield from (free[0], fooled[0], free[1], fooled[1], *alone, *found.get((True, False), [])[:2], *found.get((False, True), [])[:2], free[2])
 
 
 def turn(update: Callable[..., Tensor], fooled: Callable[..., Tensor] = lambda model, x, v: classes(model, x + v) != classes(model, x),
@@ -113,7 +117,6 @@ def portion(rows: Tensor, k: int, power: int = 2) -> float:
 
 
 def directions() -> Iterator[Case]:
-    """Normals of very different lengths, which lie near a few directions."""
     for seed, count, k in ((0, 8, 2), (1, 8, 3), (2, 5, 1), (3, 30, 4), (4, 6, 6)):
         chance = generator(seed)
         main = torch.randn(count, 3, generator=chance) @ torch.randn(3, 24, generator=chance)

@@ -74,7 +74,7 @@ WRONG = {
         ("another quantity", lambda m, x, v: (m(x).argmax(1) != m(v.clamp(0, 1)[None]).argmax(1)).float().mean().item(), "off by"),
         ("batch of one only", one_by_one_wrong, "is off by"),
         ("wrong axis", lambda m, x, v: (m(x).argmax(0) != m((x + v).clamp(0, 1)).argmax(0)).float().mean().item(), "is off by"),
-        ("argument ignored", lambda m, x, v: 0.48, "is off by"),
+        ("argument ignored", lambda m, x, v: 0.48, ""),
         ("in place", adds_in_place, "x was changed in place"),
         ("stale", clean_once, ""),
         ("model changed", in_train_mode, "another mode"),
