@@ -196,14 +196,14 @@ def linear(seed: int = 0) -> nn.Module:
     return model
 
 
-@pytest.mark.parametrize(("norm", "order", "near"), [("l2", 2, 1.04), ("linf", 1, 1.2)])
+@pytest.mark.parametrize(("norm", "order", "near"), [("l2", 2, 1.01), ("linf", 1, 1.2)])
 def test_on_a_linear_model_it_is_nearly_the_exact_distance(norm: str, order: int, near: float) -> None:
     model, x = linear(), middle(3)
     scores, weight = model(x), model[1].weight
     own, target = scores.argmax(1), scores.topk(3).indices[:, 2]
     gap = scores.gather(1, own[:, None])[:, 0] - scores.gather(1, target[:, None])[:, 0]
     least = gap / (weight[own] - weight[target]).norm(order, dim=1)  # no smaller change can reach the target
-    options = {"norm": norm, "c": 0.1, "search": 6, "steps": 60, "rate": 0.02 if norm == "l2" else 0.005}  # 0.02 is as large as the change
+    options = {"norm": norm, "c": 0.1, "search": 6, "steps": 200, "rate": 0.005}
     found = carlini_wagner(model, x, target, targeted=True, **options)
     ratio = size(norm, x, found) / least
     assert torch.equal(model(found).argmax(1), target) and (ratio >= 1).all() and ratio.mean() < 1.2 * near, ratio

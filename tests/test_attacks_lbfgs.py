@@ -18,7 +18,8 @@ from torch import Tensor, nn
 from benchmarks.scipy_lbfgs import reference
 from course_utils import data, measure, models, runtime
 from course_utils.attacks import deepfool, gradient_rubbish, lbfgs
-from course_utils.attacks.lbfgs import Memory, minimise, missed, next_weight
+from course_utils.attacks.lbfgs import Memory, minimise, next_weight
+from course_utils.attacks.margins import wanted
 from course_utils.runtime import generator
 from tests.test_attacks import CLASSES, Reads, in_any_state, labels, needs_cuda, small, some, trace
 from tests.test_attacks_iterative import expect_like
@@ -179,10 +180,10 @@ def test_on_a_linear_model_it_is_nearly_the_exact_distance() -> None:
 
 def test_two_classes_leave_is_reach() -> None:
     scores, y = torch.randn(5, 2, generator=generator(1)), torch.tensor([0, 1, 1, 0, 1])
-    assert torch.allclose(missed(scores, y, False), missed(scores, 1 - y, True), atol=1e-6)
+    assert torch.allclose(-wanted(scores, y, False), -wanted(scores, 1 - y, True), atol=1e-6)
     p = torch.randn(5, 7, generator=generator(2))
-    assert torch.allclose(missed(p, y, False), -(1 - p.softmax(1).gather(1, y[:, None])[:, 0]).log(), atol=1e-5)
-    assert torch.allclose(missed(p, y, True), nn.functional.cross_entropy(p, y, reduction="none"), atol=1e-6)
+    assert torch.allclose(-wanted(p, y, False), -(1 - p.softmax(1).gather(1, y[:, None])[:, 0]).log(), atol=1e-5)
+    assert torch.allclose(-wanted(p, y, True), nn.functional.cross_entropy(p, y, reduction="none"), atol=1e-6)
 
 
 def test_the_search_for_c() -> None:

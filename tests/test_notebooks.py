@@ -445,6 +445,25 @@ def test_bars_fail_a_notebook(seconds: float, megabytes: float, words: str, monk
         conftest.check_bars("x.ipynb", seconds, megabytes)
 
 
+def test_a_notebook_is_judged_by_its_work_where_that_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(conftest, "_used", used := {})
+    monkeypatch.setattr(conftest, "SECONDS", 60.0)
+    conftest.check_bars("x.ipynb", 300.0, 100, 59.0)
+    assert used["x.ipynb"] == " 300.0 s,  59.0 s of work,   100 MB"
+    with pytest.raises(pytest.fail.Exception, match="took 61 s; at most 60 s"):
+        conftest.check_bars("x.ipynb", 300.0, 100, 61.0)
+
+
+def test_work_is_counted_and_waiting_is_not() -> None:
+    program = "import time; time.sleep(0.5); t = time.process_time()\nwhile time.process_time() - t < 0.3: pass\nprint(flush=True); input()"
+    with subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        process.stdout.readline()
+        seconds = conftest.worked_seconds(process.pid)
+        process.communicate(b"\n")
+    assert seconds is None or 0.25 < seconds < 0.48
+    assert conftest.worked_seconds(None) is None
+
+
 def test_bars_pass_a_notebook_without_a_memory_figure(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(conftest, "_used", {})
     conftest.check_bars("x.ipynb", 1.0, None)
@@ -453,7 +472,8 @@ def test_bars_pass_a_notebook_without_a_memory_figure(monkeypatch: pytest.Monkey
 def run_pytest(folder: Path, *arguments: str) -> str:
     """What pytest says about the notebooks in a folder, as it is set up for the course."""
     command = [sys.executable, "-m", "pytest", "-c", str(ROOT / "pyproject.toml"), "-p", "conftest", "-p", "no:cacheprovider", "-q"]
-    alone = {**os.environ, "PYTHONPATH": str(ROOT), "COURSE_NOTEBOOK_SECONDS": "0.001"}
+    alone = {name: value for name, value in os.environ.items() if name not in ("OMP_NUM_THREADS", "COURSE_CALL_SECONDS", "PYTEST_XDIST_WORKER")}
+    alone |= {"PYTHONPATH": str(ROOT), "COURSE_NOTEBOOK_SECONDS": "0.001"}
     return subprocess.run([*command, *arguments, str(folder)], cwd=folder, text=True, capture_output=True, env=alone).stdout
 
 
@@ -481,7 +501,16 @@ def test_nbval_fails_what_has_drifted_and_reports_what_each_notebook_took(tmp_pa
     failed = set(re.findall(r"^FAILED \S*?(\w\.ipynb::Cell \d+)", said, re.M))
     assert failed == {"x.ipynb::Cell 3", "x.ipynb::Cell 4", "x.ipynb::Cell 5", "a.ipynb::Cell 1"}, said
     assert "4 failed, 5 passed, 2 errors" in said and said.count("at most 0 s are allowed") >= 2 and "old words of a" in said
-    assert len(re.findall(r"^ +[\d.]+ s, +\d+ MB  \S*[ax]\.ipynb$", said, re.M)) == 2, "each worker hands in what it measured"
+    assert len(re.findall(r"^ +[\d.]+ s, +([\d.]+ s of work, +)?\d+ MB  \S*[ax]\.ipynb$", said, re.M)) == 2, "each worker hands in what it measured"
+
+
+def test_tests_side_by_side_take_one_thread_each_and_more_time(tmp_path: Path) -> None:
+    """torch reads the number of threads once, when it is first imported: a plugin may not bring it before the number is set."""
+    (tmp_path / "test_one.py").write_text(
+        "import torch\nfrom course_utils.checking import guard\n\n"
+        "def test_one():\n    assert (torch.get_num_threads(), guard.SECONDS) == (1, 60)\n"
+    )
+    assert "1 passed" in run_pytest(tmp_path, "-n", "1")
 
 
 def test_pytest_names_a_notebook_in_conflict(tmp_path: Path, request: pytest.FixtureRequest) -> None:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-
 import pytest
 import torch
 import torch.nn.functional as F
 
 from course_utils import models, runtime, scores, visualize
-from course_utils.checking import guard
 from course_utils.exercises import open_task
 from course_utils.tasks import ch01_weights as task
 
@@ -69,8 +67,7 @@ def test_the_goal_is_above_the_smallest_filters_and_below_what_looks_behind_them
     assert task.accuracy_left(lambda m, x, y, c: list(range(c))) < goal - 5, "numbers in mind are those of another order"
 
 
-def test_the_last_hint_reaches_the_goal(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(guard, "SECONDS", 120.0)  # it takes two of the ten seconds, but more where others compute as well
+def test_the_last_hint_reaches_the_goal() -> None:
     assert task.accuracy_left(by_asking) > open_task("least_needed").goal + 0.5
 
 

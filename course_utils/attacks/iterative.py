@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
@@ -16,14 +17,18 @@ from .common import attacking, each, input_gradient, inwards, wide
 LEVEL = 1 / 255  # one grey level
 
 
-def climb(model: nn.Module, start: Tensor, y: Tensor | Labels | None, inside: MaxBall | L2Ball, step: float, steps: int) -> Tensor:
+def climb(
+    model: nn.Module, start: Tensor, y: Tensor | Labels | None, inside: MaxBall | L2Ball, step: float, steps: int,
+    slope: Callable[..., Tensor] = input_gradient,
+) -> Tensor:  # fmt: skip
     """`steps` times: a step of size `step` up the loss of class `y` (down, where it is negative), and back into the ball.
 
-    The place is kept in single precision at least: small steps would be lost in half precision, which the model may work in.
+    slope(model, x, y): the loss's gradient at pictures x. The place is kept in single precision at least: small steps would be lost
+    in half precision, which the model may work in.
     """
     moved = wide(start)
     for _ in range(steps):
-        gradient = input_gradient(model, moved.to(start.dtype), y)
+        gradient = slope(model, moved.to(start.dtype), y)
         moved = inside.back(moved + step * inside.direction(wide(gradient)))
     return inwards(moved, inside.x)
 

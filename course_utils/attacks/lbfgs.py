@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from .. import runtime
 from ..runtime import check_count, check_positive
 from .common import attacking, each, wide
+from .margins import wanted
 
 Problem = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]  # places [M, D], and of which problems they are [M] -> values [M], slopes [M, D]
 FLAT, SHORT = 1e-3, 2.0**-9  # a problem is done when no pixel is pulled by more than FLAT, or when steps have become shorter than SHORT
@@ -72,17 +73,10 @@ def cost(model: nn.Module, x: Tensor, y: Tensor, weight: Tensor, targeted: bool)
     def of(places: Tensor, which: Tensor) -> tuple[Tensor, Tensor]:
         places = runtime.watched(places)
         scores = wide(model(places.view(-1, *x.shape[1:]).to(x.dtype, copy=True)))
-        loss, r, c = missed(scores, y[which], targeted), places.detach() - flat[which], weight[which]
+        loss, r, c = -wanted(scores, y[which], targeted), places.detach() - flat[which], weight[which]
         return c * r.square().sum(1) + loss.detach(), 2 * c[:, None] * r + runtime.gradient(loss, places)
 
     return of
-
-
-def missed(scores: Tensor, y: Tensor, targeted: bool) -> Tensor:
-    """How far from the goal: -log p_y for a target, -log(1 - p_y) to leave class y; `[N]`."""
-    own = scores.gather(1, y[:, None])[:, 0]
-    wanted = own if targeted else scores.scatter(1, y[:, None], -math.inf).logsumexp(1)
-    return scores.logsumexp(1) - wanted
 
 
 # ---------------------------------------------------------------- projected L-BFGS, many problems at once

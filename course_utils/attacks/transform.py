@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from functools import partial
 
 import torch
 import torch.nn.functional as F
@@ -12,8 +13,8 @@ from torch import Tensor, nn
 from .. import runtime
 from ..runtime import Labels, check_count
 from .balls import ball
-from .common import attacking, inwards, wide
-from .iterative import checked
+from .common import attacking
+from .iterative import checked, climb
 
 Transform = Callable[..., Tensor]  # of pictures [N, C, H, W], and of generator= where it is left to chance
 
@@ -39,11 +40,9 @@ def transform_attack(
         inside = ball(norm, x, eps)
         if not y.known:
             y(mean_scores(model, x, draw, samples, chance))
-        moved = wide(inside.random(chance) if random_start else x.clone())
-        for _ in range(steps):
-            gradient = mean_gradient(model, moved.to(x.dtype), y, draw, samples, chance)
-            moved = inside.back(moved + (-step if targeted else step) * inside.direction(wide(gradient)))
-        return inwards(moved, x)
+        start = inside.random(chance) if random_start else x.clone()
+        slope = partial(mean_gradient, draw=draw, samples=samples, generator=chance)
+        return climb(model, start, y, inside, -step if targeted else step, steps, slope)
 
 
 def mean_gradient(model: nn.Module, x: Tensor, y: Labels, draw: Transform, samples: int, generator: torch.Generator) -> Tensor:
