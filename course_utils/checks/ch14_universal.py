@@ -77,6 +77,11 @@ def nudge(z: Tensor) -> Tensor:
     return 0.21 * torch.sin(7 * z[0] + torch.arange(z[0].numel(), device=z.device).to(z).view_as(z[0]))
 
 
+def not_asked(z: Tensor) -> Tensor:
+    """Stands for DeepFool where it is not needed."""
+    raise ValueError("smallest was called for a picture that v fools already; that costs gradients for nothing")
+
+
 def turns() -> Iterator[Case]:
     """Pictures that v fools and others that it does not, some of them only when clipped, or only before."""
     model, pictures, _ = probe(channels=3, count=40)
@@ -88,7 +93,7 @@ def turns() -> Iterator[Case]:
     free, fooled = found[True, True], found[False, False]
     grey, (z, *_) = probe()[0].double(), probe()[1].double()
     alone = [{"model": grey, "x": z[None], "v": k * torch.ones(1, 6, 5, dtype=z.dtype), "xi": 0.2137, "smallest": nudge} for k in (0.0, 0.9, -0.9)]
-    yield from (free[0], fooled[0], free[1], fooled[1], *alone, *found.get((True, False), [])[:2], *found.get((False, True), [])[:2], free[2])
+    yield from (free[0], fooled[0], free[1], fooled[1], *alone, *found.get((True, False), [])[:2], *found.get((False, True), [])[:2], free[2], fooled[1] | {"smallest": not_asked})
 
 
 def turn(update: Callable[..., Tensor], fooled: Callable[..., Tensor] = lambda model, x, v: classes(model, x + v) != classes(model, x),
@@ -138,7 +143,7 @@ EXERCISES = (
     Exercise("into_budget", into_budget, changes, difficulty=2, minutes=10, battery=TENSORS, what="v", hints=(
         "Inside the budget v stays as it is. Outside, the nearest place inside is wanted. What is that for a cube, what for a ball?",
         "Max-norm: each value for itself, clamp(-xi, xi). L2: the direction stays, only the length changes; v.norm() is that of all values together.",
-        "v * min(1.0, xi / v.norm()) for L2, but mind v = 0: (xi / v.norm().clamp_min(1e-12)).clamp(max=1).",
+        "v * min(1.0, xi / v.norm()) for L2; where v = 0 that is 0 still: xi / 0 is infinite in torch, and the smaller of the two is 1.",
     ), mistakes=(
         (budget(box, lambda v, xi: v * xi / length(v)), "for l2 every v gets length xi; a shorter one stays as it is: times min(1, xi / |v|)."),
         (budget(lambda v, xi: v * xi / v.abs().max().clamp_min(1e-12), ball), "for linf v is scaled to size xi; clip each value instead: the others need not change."),
