@@ -47,8 +47,7 @@ def told(differs: Callable[[Tensor, Tensor], Tensor], low: float = 0.0, high: fl
 def for_all() -> Iterator[Case]:
     for seed, size in ((1, 0.35), (2, 0.7), (3, 0.0), (4, 0.15), (6, 0.9)):
         model, x, _ = probe(channels=3, count=23)
-        v = size * torch.randn(3, 6, 5, generator=generator(seed))
-        yield from ({"model": model, "x": pictures, "v": v} for pictures in (x.roll(seed, 0), 0.2 + 0.5 * x.roll(7 * seed, 0)))
+        yield from ({"model": model, "x": pictures, "v": size * torch.randn(3, 6, 5, generator=generator(seed))} for pictures in (x.roll(seed, 0), 0.2 + 0.5 * x.roll(7 * seed, 0)))
 
 
 
@@ -78,7 +77,6 @@ def nudge(z: Tensor) -> Tensor:
 
 
 def not_asked(z: Tensor) -> Tensor:
-    """Stands for DeepFool where it is not needed."""
     raise ValueError("smallest was called for a picture that v fools already; that costs gradients for nothing")
 
 
@@ -164,8 +162,7 @@ EXERCISES = (
         (turn(added, ask=lambda x, v: x), "the smallest change is asked for at x; v is there already: ask at x + v."),
         (turn(lambda x, v, r, xi: v + r), "v leaves the budget; bring v + r back: .clamp(-xi, xi)."),
         (turn(lambda x, v, r, xi: r.clamp(-xi, xi)), "the old v is lost; add the new change to it."),
-        (turn(lambda x, v, r, xi: ((x + v + r).clamp(0, 1) - x)[0].clamp(-xi, xi)),
-         "v is taken from the clipped picture: whatever this picture clips is then lost for all others. It is v + r."),
+        (turn(lambda x, v, r, xi: ((x + v + r).clamp(0, 1) - x)[0].clamp(-xi, xi)), "v is taken from the clipped picture: whatever this picture clips is then lost for all others. It is v + r."),
         (turn(lambda x, v, r, xi: v), "v stays as it is though it does not fool this picture; then the smallest change is added."),
     )),
     Exercise("shared_part", shared_part, directions, difficulty=2, minutes=8, battery=TENSORS, what="the share", hints=(

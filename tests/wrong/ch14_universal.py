@@ -36,6 +36,11 @@ def switched_off(model, x, v, xi, smallest):
     return one_turn(model, x, v, xi, smallest)
 
 
+def asks_in_vain(model, x, v, xi, smallest):
+    smallest(x + v)
+    return one_turn(model, x, v, xi, smallest)
+
+
 def grows(model, x, v, xi, smallest):
     return v.add_(one_turn(model, x, v, xi, smallest) - v)
 
@@ -110,6 +115,7 @@ WRONG = {
         ("raises", lambda v, xi, norm: v.clip(-xi, xi) if norm == "linf" else v * min(1, xi / v.norm(p="l2")), "Error"),
     ),
     "one_turn": (
+        ("another quantity", asks_in_vain, "fools already"),
         ("another quantity", turn(added, lambda m, x, v: torch.tensor(False)), "fools this picture already"),
         ("wrong sign", turn(added, lambda m, x, v: classes(m, x + v) == classes(m, x)), "stays as it is though"),
         ("wrong sign", turn(lambda x, v, r, xi: (v - r).clamp(-xi, xi)), "off by"),
