@@ -93,6 +93,8 @@ PLANS = {
     ),
     "speechnet-spoken": Plan("spoken", "drawn", 10, pictures=6_000, norm=True, mixed=False, note="every word by a speaker of its own"),
     "speechnet-spoken-twin": Plan("spoken", "drawn", 10, pictures=6_000, norm=True, mixed=False, seed=1, note="other words than speechnet-spoken"),
+    "resnet-cifar10": Plan("objects", "cifar10", 6, lr=0.1, norm=True, augment=training.shift_and_flip(4), mixed=False),
+    "smallvgg-cifar10": Plan("objects", "cifar10", 5, lr=0.1, norm=True, augment=training.shift_and_flip(4), mixed=False, note="half the width"),
 }
 # Szegedy's fully connected nets: sigmoid layers, no augmentation, squared weights as penalty.
 for world, source, pictures in (("digits", "drawn", 30_000), ("digits", "mnist", None)):

@@ -243,3 +243,22 @@ def test_purity_is_the_share_of_the_most_frequent_label() -> None:
 def test_purity_refuses_what_are_no_labels(labels: Tensor) -> None:
     with pytest.raises(ValueError, match="whole numbers"):
         measure.purity(labels)
+
+
+# ---------------------------------------------------------------- fooling rate
+
+
+def test_fooling_rate_is_about_predictions_and_clips_a_perturbation() -> None:
+    x = points(0, 1, 2, 2)
+    moved = points(1, 1, 0, 2)
+    assert measure.fooling_rate(Brightest(), x, moved) == 0.5 and measure.fooling_rate(Brightest(), x, x) == 0
+    v = torch.tensor([0.7, 0.0, 0.0])[None, None]  # it makes the first pixel 0.9, or 1 where it is 0.8 already
+    assert measure.fooling_rate(Brightest(), x, v) == measure.fooling_rate(Brightest(), x, v[None]) == 0.75
+    brighter = torch.full((1, 1, 3), 5.0) * torch.tensor([1.0, 2, 3])  # clipped, all pixels are 1: the first of equals is taken
+    assert measure.fooling_rate(Brightest(), x, brighter) == 0.75, "without clipping the third pixel would win: 0.5"
+    assert measure.fooling_rate(Brightest(), x[:1], points(1)) == 1, "a batch of one is pictures, not a perturbation"
+
+
+def test_fooling_rate_refuses_other_shapes() -> None:
+    with pytest.raises(ValueError, match=r"x has shape \[2, 1, 1, 3\] and x_adv \[3, 1, 1, 3\]; the same shape, or that of one perturbation \[1, 1, 3\]"):
+        measure.fooling_rate(Brightest(), points(0, 1), points(0, 1, 2))

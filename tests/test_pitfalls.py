@@ -1,6 +1,6 @@
 """Mistakes of well-known attack libraries, one test each, in the order of `../shared/anchors/attacks.md`, section 5.
 
-Numbers 3 and 5 concern universal perturbations and patches, which the course does not have yet.
+Number 5 concerns patches, which the course does not have yet.
 """
 
 from __future__ import annotations
@@ -67,6 +67,14 @@ def test_2_black_and_white_pixels_can_move(attack: Callable) -> None:
     net, x, y = digits(6)
     found = attack(net, x, y)
     assert (found != x)[x == 0].any() and (found != x)[x == 1].any()
+
+
+@pytest.mark.parametrize("batch", [1, 8])
+def test_3_a_universal_perturbation_keeps_what_single_pictures_clip(batch: int) -> None:
+    """v + r, never clip(x + v + r) - x: that erases v wherever the last picture is black and v negative, for all pictures."""
+    net, x, _ = digits(8)
+    black, v = (x == 0).all(0), attacks.universal_perturbation(net, x, xi=0.25, passes=1, batch=batch).perturbation
+    assert black.sum() > 200 and (v[black] < 0).float().mean() > 0.1
 
 
 @every_attack

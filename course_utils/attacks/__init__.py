@@ -15,12 +15,14 @@ from .nes import nes
 from .noise import random_sign
 from .rubbish import Rubbish, gradient_rubbish
 from .transform import transform_attack
+from .universal import Universal, universal_perturbation
 
 bim = basic_iterative
 
 __all__ = [
     "Coarse", "Elites", "Hidden", "L2Ball", "LADDER", "MaxBall", "Oracle", "Patterns", "Pixels", "Refused",
-    "Rubbish", "Substitute", "augmented", "basic_iterative", "bim", "carlini_wagner", "deepfool", "fgsm", "fgv",
-    "gradient_rubbish", "hidden_command", "kurakin_steps", "lbfgs", "least_likely", "mangle", "map_elites", "nes",
-    "pgd", "random_sign", "steps_needed", "train_substitute", "transform_attack",
+    "Rubbish", "Substitute", "Universal", "augmented", "basic_iterative", "bim", "carlini_wagner", "deepfool",
+    "fgsm", "fgv", "gradient_rubbish", "hidden_command", "kurakin_steps", "lbfgs", "least_likely", "mangle",
+    "map_elites", "nes", "pgd", "random_sign", "steps_needed", "train_substitute", "transform_attack",
+    "universal_perturbation",
 ]  # fmt: skip

@@ -23,4 +23,5 @@ CHAPTERS: dict[str, tuple[str, ...]] = {
     "ch11_carlini_wagner": ("behind", "to_w", "next_c", "fewer_pixels"),
     "ch12_physical_world": ("lens_grid", "round_through", "destruction_rate", "eot_step"),
     "ch13_transfer_black_box": ("transfer_rates", "amplified", "jacobian_step", "slope_from_scores", "decibels"),
+    "ch14_universal": ("fooling_share", "into_budget", "one_turn", "shared_part"),
 }  # fmt: skip

@@ -1,13 +1,13 @@
 """Measuring: accuracy, success of an attack, the size of a change, how sure a share is, and whose pictures fool whom."""
 
 from .basic import (
-    Norms, accuracy, accuracy_curve, auc, cka, confidence, destruction_rate, interval, mean_interval, norms, purity, quantize,
+    Norms, accuracy, accuracy_curve, auc, cka, confidence, destruction_rate, fooling_rate, interval, mean_interval, norms, purity, quantize,
     rank_correlation, right, separability, snr, ssim, success_rate,
 )  # fmt: skip
 from .transfer import Transfer, of_rms, transfer_table
 
 __all__ = [
-    "Norms", "Transfer", "accuracy", "accuracy_curve", "auc", "cka", "confidence", "destruction_rate", "interval", "mean_interval",
-    "norms", "of_rms", "purity", "quantize", "rank_correlation", "right", "separability", "snr", "ssim", "success_rate",
+    "Norms", "Transfer", "accuracy", "accuracy_curve", "auc", "cka", "confidence", "destruction_rate", "fooling_rate", "interval",
+    "mean_interval", "norms", "of_rms", "purity", "quantize", "rank_correlation", "right", "separability", "snr", "ssim", "success_rate",
     "transfer_table",
 ]  # fmt: skip

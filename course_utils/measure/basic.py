@@ -111,6 +111,17 @@ def success_rate(model: nn.Module, x_adv: Tensor, y: Tensor, *, x: Tensor | None
     return fooled.float().mean().item()
 
 
+def fooling_rate(model: nn.Module, x: Tensor, x_adv: Tensor) -> float:
+    """Share of pictures x `[N, C, H, W]` whose predicted class changes, 0 to 1, whatever their right classes (Moosavi-Dezfooli 2016).
+
+    x_adv: the changed pictures `[N, C, H, W]`; or one perturbation for all `[C, H, W]` (or `[1, C, H, W]`), then x + it, clipped to [0, 1].
+    """
+    one = x_adv.shape in (x.shape[1:], (1, *x.shape[1:])) and x_adv.shape != x.shape
+    if not one and x_adv.shape != x.shape:
+        raise ValueError(f"x has shape {list(x.shape)} and x_adv {list(x_adv.shape)}; the same shape, or that of one perturbation {list(x.shape[1:])}, is expected.")
+    return _equal(runtime.predict(model, (x + x_adv).clamp(0, 1) if one else x_adv), runtime.predict(model, x)).logical_not().float().mean().item()
+
+
 def right(model: nn.Module, x: Tensor, y: Tensor, k: int = 1) -> Tensor:
     """Which pictures have their class among the model's `k` highest scores: bool `[N]`."""
     scores = runtime.logits(model, x)

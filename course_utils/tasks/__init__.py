@@ -19,4 +19,5 @@ CHAPTERS: dict[str, tuple[str, ...]] = {
     "ch11_carlini_wagner": ("forty_gradients",),
     "ch12_physical_world": ("fool_the_drive",),
     "ch13_transfer_black_box": ("fool_the_oracle",),
+    "ch14_universal": ("few_for_all",),
 }
