@@ -11,6 +11,7 @@ from __future__ import annotations
 import datetime
 import sys
 import time
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
@@ -41,6 +42,7 @@ class Plan(NamedTuple):
     seed: int = 0  # of the start, of the order, and of drawn training pictures
     half: int = 0  # 1 or 2: one of the two disjoint halves, chosen by chance, of seed 0's training pictures; 0: all
     mixed: bool = True  # with batch norm, compute in bfloat16: faster on processors that are made for it
+    authors: bool = False  # trained by `as_its_authors`
     note: str = ""
 
 
@@ -62,7 +64,7 @@ PLANS = {
     "stridenet-digits": Plan("digits", "drawn", 12, pictures=30_000),
     "stridenet-mnist": Plan("digits", "mnist", 12),
     "twopairs-digits": Plan("digits", "drawn", 12, pictures=30_000),
-    "twopairs-mnist": Plan("digits", "mnist", 12),
+    "twopairs-mnist": Plan("digits", "mnist", 50, lr=0.01, authors=True, note="trained as in Carlini and Wagner's code"),
     "signnet-signs": Plan("signs", "drawn", 12, pictures=16_000, norm=True, augment=training.jitter(light=0.2)),
     "signnet-gtsrb": Plan("signs", "gtsrb", 24, norm=True, augment=training.jitter(light=0.5), smoothing=0.05),
     # Chapter 04's control: trained on their own, from another start, half as wide.
@@ -192,10 +194,13 @@ def run(name: str) -> None:
             augment=plan.augment, seed=seed, mixed=mixed, label=f"{name}, near views",
         )  # fmt: skip
         print(f"{name} {time.time() - start:5.0f} s  near views", flush=True)
-    training.train(
-        net, x, train_set.y, epochs=plan.epochs, lr=plan.lr, batch_size=plan.batch_size, weight_decay=plan.weight_decay,
-        optimizer=plan.optimizer, augment=plan.augment, loss=plan.loss or smoothed, seed=seed, mixed=mixed, evaluate=watch, label=name,
-    )  # fmt: skip
+    if plan.authors:
+        as_its_authors(net, x, train_set.y, plan, watch)
+    else:
+        training.train(
+            net, x, train_set.y, epochs=plan.epochs, lr=plan.lr, batch_size=plan.batch_size, weight_decay=plan.weight_decay,
+            optimizer=plan.optimizer, augment=plan.augment, loss=plan.loss or smoothed, seed=seed, mixed=mixed, evaluate=watch, label=name,
+        )  # fmt: skip
     if plan.norm:
         training.fold_batch_norm(net.cpu(), plain.cpu())
     if plan.calibrated:
@@ -208,6 +213,30 @@ def run(name: str) -> None:
     note = ", ".join(filter(None, ["batch norm folded in" if plan.norm else "", plan.note, calibration]))
     record(name, f"{train_set.source}, {len(x):,} pictures", f"{score:.2f} % of {len(test_set.y):,}", seed, note)
     print(f"{name}: {score:.2f} % of {len(test_set.y)} test pictures, {path.stat().st_size / 1e6:.2f} MB, {time.time() - start:.0f} s")
+
+
+def as_its_authors(net: nn.Module, x: Tensor, y: Tensor, plan: Plan, watch: Callable[[nn.Module], float]) -> None:
+    """Train TwoPairs as Carlini and Wagner's code does: one learning rate, Nesterov's momentum 0.9, dropout, no weight decay.
+
+    Keras starts weights by Glorot's rule and biases at 0, and the pixels are from -0.5 to 0.5. Afterwards the shift is folded into the
+    first biases, which is exact: no convolution has a margin.
+    """
+    for part in net.modules():
+        if isinstance(part, nn.Conv2d | nn.Linear):
+            nn.init.xavier_uniform_(part.weight), nn.init.zeros_(part.bias)
+    where, chance = runtime.model_device(net), runtime.generator(plan.seed)
+    x, y = x.to(where), y.to(where)
+    centred, step = models.Normalized(net, 0.5, 1.0).to(where), torch.optim.SGD(net.parameters(), plan.lr, 0.9, nesterov=True)
+    for _ in range(plan.epochs):
+        centred.train()
+        for part in torch.randperm(len(x), generator=chance).to(where).split(plan.batch_size):
+            step.zero_grad()
+            F.cross_entropy(centred(x[part]), y[part]).backward()
+            step.step()
+        watch(centred)
+    first = next(part for part in net.modules() if isinstance(part, nn.Conv2d))
+    first.bias.data -= 0.5 * first.weight.data.sum((1, 2, 3))
+    net.eval()
 
 
 DECODERS = sorted(name for name in models.checkpoints.NETWORKS if "-decoder-" in name)
