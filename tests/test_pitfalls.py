@@ -82,7 +82,7 @@ def test_4_without_a_target_something_changes(attack: Callable) -> None:
     """A loss with the sign turned and a gradient without gives back the input."""
     net, x, y = digits(6)
     found = attack(net, x, y)
-    loss = [nn.functional.cross_entropy(net(pictures), y, reduction="none") for pictures in (x, found)]
+    loss = [nn.functional.cross_entropy(net(pictures).double(), y, reduction="none") for pictures in (x, found)]  # else a sure one's is 0
     assert (found != x).flatten(1).any(1).all() and (loss[1] > loss[0]).all()
 
 

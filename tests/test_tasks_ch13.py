@@ -72,6 +72,17 @@ def test_cheats_are_refused(cheat, words: str, said) -> None:
     assert scores.best("13/fool_the_oracle") is None and torch.load.__module__ == "torch.serialization"
 
 
+def test_lazy_layers_are_no_trouble() -> None:
+    """Those that were there before have no weights to compare yet, those of the answer have none before their first pictures."""
+    before = nn.LazyLinear(10)
+
+    def answer(oracle, seeds, x, y, eps):
+        nn.Sequential(nn.Flatten(), nn.LazyLinear(10))(x)
+        return x.clone()
+
+    assert task.fooled(answer) == 0 and before.has_uninitialized_params()
+
+
 def test_the_oracle_may_be_asked_as_often_as_is_allowed() -> None:
     def all_of_it(oracle, seeds, x, y, eps):
         for _ in range(5):

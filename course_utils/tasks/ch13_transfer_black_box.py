@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.module import register_module_forward_pre_hook
+from torch.nn.parameter import is_lazy
 
 from .. import attacks, data, measure, models, runtime
 from ..checking import Mistake, OpenTask, call, expect_budget, expect_inside, returned
@@ -33,12 +34,12 @@ class Quiet(attacks.Oracle):
 @contextlib.contextmanager
 def nothing_but(oracle: Quiet) -> Iterator[None]:
     """Refuse networks that existed before, copies of them, and files: whoever has a network needs no oracle."""
-    before = {weights_of(thing) for thing in gc.get_objects() if issubclass(type(thing), (nn.Linear, nn.Conv2d))}
-
+    layers = [thing for thing in gc.get_objects() if issubclass(type(thing), (nn.Linear, nn.Conv2d))]
+    before = {weights_of(layer) for layer in layers if not is_lazy(layer.weight)}  # a lazy one has no weights yet
     own: list[nn.Module] = []  # layers that were looked at: once is enough, since copies are made before they are used
 
     def look(module: nn.Module, _: object) -> None:
-        if isinstance(module, (nn.Linear, nn.Conv2d)) and not oracle.busy and not any(module is known for known in own):
+        if isinstance(module, (nn.Linear, nn.Conv2d)) and not is_lazy(module.weight) and not oracle.busy and not any(module is known for known in own):
             if weights_of(module) in before:
                 raise Mistake(OTHERS)
             own.append(module)
