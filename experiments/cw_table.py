@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from course_utils import attacks, data, measure, models, runtime
 from course_utils.attacks.margins import LOSSES
 
+from . import train
 from .record import add
 
 PICTURES = 200  # of MNIST; half as many of CIFAR-10
@@ -120,11 +121,25 @@ def study(net: nn.Module, x: Tensor, y: Tensor, start: float) -> dict[str, float
     return said(numbers, start)
 
 
+def seeds(count: int, start: float) -> dict[str, float]:
+    """How far the distances depend on the training: TwoPairs from six seeds at the authors' code's learning rate, and from one at their text's."""
+    pictures, numbers = data.load("digits", "train", source="mnist"), {}
+    x, y = (part.to(runtime.device()) for part in data.load("digits", "test", 2 * count + 10, source="mnist")[:2])
+    for key, seed, lr in (*((f"seed_{seed}", seed, 0.01) for seed in range(6)), ("rate_0.1", 0, 0.1)):
+        runtime.seed_everything(seed)
+        net = models.TwoPairs().to(runtime.device())
+        train.as_its_authors(net, pictures.x, pictures.y, train.PLANS["twopairs-mnist"]._replace(seed=seed, lr=lr))
+        right = (runtime.predict(net, x) == y).nonzero().flatten()[:count]
+        for norm in AUTHORS:
+            numbers |= one_norm(key, norm, net, x[right], y[right], THOROUGH[norm], start)
+    return numbers
+
+
 NETWORKS = {
     "mnist": ("twopairs-mnist", "digits", "mnist"), "lenet": ("lenet-mnist", "digits", "mnist"), "small": ("stridenet-mnist", "digits", "mnist"),
     "small_quick": ("stridenet-mnist", "digits", "mnist"), "cifar10": ("allconv-cifar10", "objects", "cifar10"),
 }  # fmt: skip
-PARTS = ("mnist study", "mnist others", "cifar10 others", *(f"{key} {norm}" for key in ("small_quick", "small", "mnist", "cifar10", "lenet") for norm in AUTHORS))
+PARTS = ("mnist study", "mnist others", "mnist seeds", "cifar10 others", *(f"{key} {norm}" for key in ("small_quick", "small", "mnist", "cifar10", "lenet") for norm in AUTHORS))
 
 
 def main(count: int = PICTURES, *parts: str) -> None:
@@ -133,7 +148,9 @@ def main(count: int = PICTURES, *parts: str) -> None:
     for part in parts or PARTS:
         key, what = part.split()
         given = right_ones(*NETWORKS[key], count if key != "cifar10" else max(2, count // 2))
-        if what == "study":
+        if what == "seeds":
+            numbers = seeds(count, start)
+        elif what == "study":
             numbers = study(*given, start)
         elif what == "others":
             numbers = others(key, *given, top=1.0 if key == "mnist" else 0.2, start=start)

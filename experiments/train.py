@@ -64,7 +64,9 @@ PLANS = {
     "stridenet-digits": Plan("digits", "drawn", 12, pictures=30_000),
     "stridenet-mnist": Plan("digits", "mnist", 12),
     "twopairs-digits": Plan("digits", "drawn", 12, pictures=30_000),
-    "twopairs-mnist": Plan("digits", "mnist", 50, lr=0.01, authors=True, note="trained as in Carlini and Wagner's code"),
+    "twopairs-mnist": Plan(
+        "digits", "mnist", 50, lr=0.01, authors=True, seed=1, note="trained as in Carlini and Wagner's code; of six seeds the one whose distances are nearest to their mean",
+    ),
     "signnet-signs": Plan("signs", "drawn", 12, pictures=16_000, norm=True, augment=training.jitter(light=0.2)),
     "signnet-gtsrb": Plan("signs", "gtsrb", 24, norm=True, augment=training.jitter(light=0.5), smoothing=0.05),
     # Chapter 04's control: trained on their own, from another start, half as wide.
@@ -215,7 +217,7 @@ def run(name: str) -> None:
     print(f"{name}: {score:.2f} % of {len(test_set.y)} test pictures, {path.stat().st_size / 1e6:.2f} MB, {time.time() - start:.0f} s")
 
 
-def as_its_authors(net: nn.Module, x: Tensor, y: Tensor, plan: Plan, watch: Callable[[nn.Module], float]) -> None:
+def as_its_authors(net: nn.Module, x: Tensor, y: Tensor, plan: Plan, watch: Callable[[nn.Module], object] = id) -> None:
     """Train TwoPairs as Carlini and Wagner's code does: one learning rate, Nesterov's momentum 0.9, dropout, no weight decay.
 
     Keras starts weights by Glorot's rule and biases at 0, and the pixels are from -0.5 to 0.5. Afterwards the shift is folded into the
