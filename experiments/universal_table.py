@@ -24,6 +24,7 @@ TRIOS = {
     "gtsrb": ("signs", {"resnet": "resnet-gtsrb", "chain": "chain-gtsrb", "signnet": "signnet-gtsrb"}),
     "signs": ("signs", {"resnet": "resnet-signs", "chain": "chain-signs", "signnet": "signnet-signs"}),
 }
+MATRIX = {"batch": 10, "step": 0.5}  # as these were recorded; the defaults are larger now, which fools a little more
 DEEPFOOL = {"steps": 4, "classes": 4}  # two thirds less work than ten steps among ten classes
 SOURCES = {"cifar10": "cifar10", "gtsrb": "gtsrb", "signs": "drawn", "scenes": "drawn", "photos": "imagenet"}
 
@@ -90,7 +91,7 @@ def matrix(share: float, key: str) -> dict[str, float]:
     for norm in ("linf", "l2"):
         xi = ball_of(x, norm)
         for row, net in nets.items():
-            made = attacks.universal_perturbation(net, x, norm=norm, xi=xi, passes=5, rate=0.95, **DEEPFOOL)
+            made = attacks.universal_perturbation(net, x, norm=norm, xi=xi, passes=5, rate=0.95, **MATRIX, **DEEPFOOL)
             numbers |= {f"{key}_{norm}_{row}_{column}": percent_fooled(other, held, made.perturbation) for column, other in nets.items()}
             numbers |= {f"{key}_{norm}_{row}_own": 100 * made.fooling_rate}
         numbers |= {f"{key}_{norm}_noise_{column}": percent_fooled(other, held, noise_like(x, xi, norm)) for column, other in nets.items()}

@@ -85,7 +85,8 @@ def test_many_at_a_time_v_moves_along_the_sum_of_what_each_would_add(norm: str) 
     v = XI[norm] * (d.sign() if norm == "linf" else d / d.norm())
     run = partial(universal_perturbation, model, x, norm=norm, xi=XI[norm], passes=1)
     found = run(batch=6)
-    assert torch.allclose(found.perturbation, 0.5 * v, atol=1e-9) and found.needed.tolist() == [1.0]
+    assert torch.allclose(found.perturbation, {"linf": 1, "l2": 0.5}[norm] * v, atol=1e-9) and found.needed.tolist() == [1.0]
+    assert torch.allclose(run(batch=6, step=0.25).perturbation, 0.25 * v, atol=1e-9)
     assert torch.allclose(run(batch=6, step=3.0).perturbation, v, atol=1e-9), "never beyond the budget"
     assert torch.equal(run(batch=1).perturbation, run(batch=1, step=3.0).perturbation), "one at a time there is no such step"
 

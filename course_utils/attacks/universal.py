@@ -28,8 +28,8 @@ class Universal(NamedTuple):
 
 
 def universal_perturbation(
-    model: nn.Module, images: Tensor, *, norm: str = "linf", xi: float, rate: float = 0.8, passes: int = 10, batch: int = 10,
-    step: float = 0.5, steps: int = 10, overshoot: float = 0.02, classes: int = 10, generator: torch.Generator | None = None,
+    model: nn.Module, images: Tensor, *, norm: str = "linf", xi: float, rate: float = 0.8, passes: int = 10, batch: int = 20,
+    step: float | None = None, steps: int = 10, overshoot: float = 0.02, classes: int = 10, generator: torch.Generator | None = None,
 ) -> Universal:  # fmt: skip
     """Universal adversarial perturbation (Moosavi-Dezfooli 2016): one v with |v| <= xi that changes the predictions of most pictures.
 
@@ -44,12 +44,12 @@ def universal_perturbation(
     As in the paper x + v may leave [0, 1] on the way; what is fooled in the end is counted with x + v clipped.
 
     images: `[N, C, H, W]` in [0, 1]. Their labels are not needed: fooled is what is taken for another class than without v.
-    xi: the size of v in `norm`, "linf" or "l2", for pixels in [0, 1]. steps, overshoot, classes: DeepFool's. A picture that it does not
+    xi: the size of v in `norm`, "linf" or "l2", for pixels in [0, 1]. step: None for 1 in the max-norm and 0.5 in L2. steps, overshoot, classes: DeepFool's. A picture that it does not
     fool within its steps adds nothing.
     """
     checked(rate, passes=passes, batch=batch, steps=steps), check_count(classes, "classes", least=2), check_positive(overshoot, "overshoot")
-    (back, along), xi = NORMS[runtime.pick("norm", norm, NORMS)], check_positive(xi, "xi", zero=False)
-    size = xi * check_positive(step, "step", zero=False)
+    (back, along, usual), xi = NORMS[runtime.pick("norm", norm, NORMS)], check_positive(xi, "xi", zero=False)
+    size = xi * (usual if step is None else check_positive(step, "step", zero=False))
     chance = generator or runtime.generator()
     with attacking(model, images, None) as (x, _):
         own = two_classes(runtime.logits(model, x)).argmax(1)
@@ -103,7 +103,7 @@ def straight_along(r: Tensor) -> Tensor:
     return r / r.norm().clamp_min(torch.finfo(r.dtype).tiny)
 
 
-NORMS = {"linf": (into_box, torch.sign), "l2": (into_ball, straight_along)}
+NORMS = {"linf": (into_box, torch.sign, 1.0), "l2": (into_ball, straight_along, 0.5)}  # projection, direction, length of a step in xi
 
 
 def scaled(v: Tensor, xi: float, norm: str = "linf") -> Tensor:
