@@ -49,7 +49,7 @@ def mangle(x: Tensor, coarse: Coarse, *, generator: torch.Generator | None = Non
     """Noise with the coarse features of the words `x`, and nothing else of them; `[N, 1, 1, T]` in [0, 1], as `x`.
 
     The features are cepstra: the first cosine coefficients of a log-mel spectrum. Turned back they give the energy in each band and frame, with
-    the fine structure lost; white noise is brought to these energies. Its phases are new, and so is its pitch: it has none.
+    the fine structure lost; white noise is brought to these energies. Its phases are new, and it has no pitch.
     """
     window, hop, keep = checked(coarse)
     check_pictures(x)
