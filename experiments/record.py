@@ -17,12 +17,14 @@ def write(name: str, numbers: dict[str, float], *, source: str, count: int, seed
     print(place(name).name, json.dumps(rounded(numbers), indent=2))
 
 
-def add(name: str, part: str, numbers: dict[str, float], *, source: str, count: int, seed: int, command: str) -> None:
-    """Put the numbers of one part into the table, which may hold parts of other runs: `about.parts` says how each was made."""
+def add(name: str, part: str, numbers: dict[str, float], *, source: str, count: int, seed: int, command: str, of: str = "pictures") -> None:
+    """Put the numbers of one part into the table, which may hold parts of other runs: `about.parts` says how each was made, and `count` of what."""
     old = json.loads(place(name).read_text()) if place(name).exists() else {"about": {}, "numbers": {}}
-    parts = {**old["about"].get("parts", {}), part: made(count, command)}
+    parts = {**old["about"].get("parts", {}), part: {**made(count, command), **({} if of == "pictures" else {"of": of})}}
     devices = " and ".join(sorted({run["device"] for run in parts.values()}, reverse=True))
     every = {**made(sum(run["count"] for run in parts.values()), command), "device": devices}
+    if len({run.get("of") for run in parts.values()}) > 1:
+        del every["count"]  # seeds and rounds have no sum
     save(name, {"source": source, "seed": seed, **every, "parts": parts}, {**old["numbers"], **numbers})
 
 

@@ -20,6 +20,7 @@ from torch import Tensor
 from course_utils import runtime, show
 from course_utils.runtime import generator
 from course_utils.show import Row, Table
+from course_utils.show.tables import made
 
 NAMES = ("stop", "yield", "no entry")
 
@@ -286,6 +287,11 @@ def test_a_recorded_result_is_read(results: Path) -> None:
 def test_an_unknown_result_lists_the_nearest(results: Path) -> None:
     with pytest.raises(ValueError, match="unknown result 'sampel'. Nearest: sample"):
         show.recorded("sampel")
+
+
+def test_a_record_says_what_it_counts() -> None:
+    parts = {"a": {"count": 5, "device": "CPU", "of": "seeds"}, "b": {"count": 5, "device": "CPU"}, "c": {"count": 5, "device": "CPU", "of": "seeds"}}
+    assert made({"parts": parts}) == "a, c: 5 seeds, CPU; b: 5 pictures, CPU"
 
 
 def test_paper_and_here_reads_the_recorded_column(results: Path) -> None:

@@ -41,11 +41,11 @@ def recorded(name: str) -> dict:
 
 
 def made(about: Mapping) -> str:
-    """How many pictures, and on which machine; part by part, where several runs made the parts of a table."""
-    runs: dict[tuple[int, str], list[str]] = {}
+    """How many pictures (or seeds, rounds ...), and on which machine; part by part, where several runs made the parts of a table."""
+    runs: dict[tuple[str, str], list[str]] = {}
     for part, how in about.get("parts", {"": about}).items():
-        runs.setdefault((how["count"], how["device"]), []).append(part)
-    return "; ".join((f"{', '.join(parts)}: " if any(parts) else "") + f"{count} pictures, {device}" for (count, device), parts in runs.items())
+        runs.setdefault((f"{how['count']} {how.get('of', 'pictures')}", how["device"]), []).append(part)
+    return "; ".join((f"{', '.join(parts)}: " if any(parts) else "") + f"{count}, {device}" for (count, device), parts in runs.items())
 
 
 def paper_and_here(
