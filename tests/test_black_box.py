@@ -115,6 +115,12 @@ def test_the_set_doubles_and_each_picture_is_asked_about_once(period: int | None
     assert not made.model.training and 0 <= made.after[-1][1] <= 1
 
 
+@pytest.mark.parametrize("shape, first", [((1, 28, 28), nn.Conv2d), ((3, 48, 32), nn.Conv2d), ((1, 16, 28), nn.Flatten)])
+def test_the_usual_substitute_looks_through_windows_where_pictures_are_large_enough(shape: tuple[int, ...], first: type) -> None:
+    net = attacks.black_box.usual(torch.Size(shape), 7, 0)
+    assert isinstance(net[0], first) and net(torch.rand(2, *shape)).shape == (2, 7)
+
+
 def test_it_learns_what_the_oracle_answers() -> None:
     oracle, seen = Oracle(halves().eval()), []
     made = train_substitute(oracle, quarters(40), classes=4, rounds=3, epochs=10, watch=lambda model, queries: seen.append(queries))

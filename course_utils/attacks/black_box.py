@@ -66,21 +66,21 @@ def augmented(model: nn.Module, x: Tensor, y: Tensor, step: float) -> Tensor:
 
 
 def train_substitute(
-    oracle: Ask, seeds: Tensor, *, model: nn.Module | None = None, classes: int = 10, rounds: int = 6, step: float = 0.1,
-    period: int | None = None, epochs: int = 10, batch_size: int = 128, lr: float = 1e-3, seed: int = 0,
+    oracle: Ask, seeds: Tensor, *, model: nn.Module | None = None, classes: int = 10, rounds: int = 6, step: float = 0.3,
+    period: int | None = 1, epochs: int = 10, batch_size: int = 128, lr: float = 1e-3, seed: int = 0,
     watch: Callable[[nn.Module, int], None] | None = None,
 ) -> Substitute:  # fmt: skip
     """A network that answers as the oracle does, from its class numbers alone (Papernot 2016).
 
     In each round it is trained on all pictures so far; then each of them goes a step along its own Jacobian, and the oracle is asked about
     these: the set doubles, to len(seeds) * 2 ** (rounds - 1) pictures, and each is asked about once.
-    seeds: pictures `[N, C, H, W]` in [0, 1], of more than one of the oracle's classes. model: trained in place; None for two layers of
-    200 ReLUs. step: lambda. period: the paper's periodic step, whose sign changes after every `period` rounds; None: it never does.
-    watch(model, queries): called after each round.
+    seeds: pictures `[N, C, H, W]` in [0, 1], of more than one of the oracle's classes. model: trained in place; None for what `usual`
+    gives. step: lambda. period: the paper's periodic step, whose sign changes after every `period` rounds; None: it never does.
+    watch(model, queries): called after each round. The authors' library has step 0.1, period None and the network `dense`.
     """
     rounds, seeds = checked(oracle, seeds, rounds, period), runtime.detached(seeds)
     check_positive(step, "step")
-    net = (dense(seeds[0].shape, classes, seed) if model is None else model).to(seeds.device)
+    net = (usual(seeds[0].shape, classes, seed) if model is None else model).to(seeds.device)
     x, y, after = seeds, labels(oracle, seeds, classes, several=True), []
     for k in range(rounds):
         with torch.inference_mode(False), torch.enable_grad():
@@ -93,6 +93,18 @@ def train_substitute(
             more = augmented(net, x, y, sign * step)
             x, y = torch.cat([x, more]), torch.cat([y, labels(oracle, more, classes)])
     return Substitute(net, x, y, after)
+
+
+def usual(shape: torch.Size, classes: int, seed: int) -> nn.Sequential:
+    """LeNet's layers for pictures of this shape, brought to 4 x 4 behind the convolutions; `dense`, where they are too small for it."""
+    if min(shape[1:]) < 28:
+        return dense(shape, classes, seed)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return nn.Sequential(
+            nn.Conv2d(shape[0], 20, 5), nn.MaxPool2d(2), nn.Conv2d(20, 50, 5), nn.MaxPool2d(2), nn.AdaptiveMaxPool2d(4),
+            nn.Flatten(), nn.Linear(800, 500), nn.ReLU(), nn.Linear(500, classes),
+        )  # fmt: skip
 
 
 def dense(shape: torch.Size, classes: int, seed: int, width: int = 200) -> nn.Sequential:

@@ -80,7 +80,8 @@ def fooled(attack: Callable) -> float:
 
 def papernot(oracle: attacks.Oracle, seeds: Tensor, x: Tensor, y: Tensor, eps: float) -> Tensor:
     """The chapter's substitute in three rounds, and FGSM on it."""
-    made = attacks.train_substitute(oracle, seeds, rounds=3)
+    net = attacks.black_box.dense(seeds[0].shape, 10, seed=0)
+    made = attacks.train_substitute(oracle, seeds, model=net, rounds=3, step=0.1, period=None)
     return attacks.fgsm(made.model, x, y, eps=eps)
 
 
