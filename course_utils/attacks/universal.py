@@ -44,8 +44,8 @@ def universal_perturbation(
     As in the paper x + v may leave [0, 1] on the way; what is fooled in the end is counted with x + v clipped.
 
     images: `[N, C, H, W]` in [0, 1]. Their labels are not needed: fooled is what is taken for another class than without v.
-    xi: the size of v in `norm`, "linf" or "l2", for pixels in [0, 1]. step: None for 1 in the max-norm and 0.5 in L2. steps, overshoot, classes: DeepFool's. A picture that it does not
-    fool within its steps adds nothing.
+    xi: the size of v in `norm`, "linf" or "l2", for pixels in [0, 1]. step: None for 1 in the max-norm and 0.5 in L2.
+    steps, overshoot, classes: DeepFool's. A picture that it does not fool within its steps adds nothing.
     """
     checked(rate, passes=passes, batch=batch, steps=steps), check_count(classes, "classes", least=2), check_positive(overshoot, "overshoot")
     (back, along, usual), xi = NORMS[runtime.pick("norm", norm, NORMS)], check_positive(xi, "xi", zero=False)
