@@ -48,24 +48,24 @@ def photos(share: float) -> dict[str, float]:
     """SqueezeNet on ImageNet photos: v from 25 to 200 of them, on others; the norm; and the candidates of the lecture."""
     net = models.classifier("photos", source="real")
     x = data.load("photos", "test", n=500, source="imagenet").x.to(runtime.device())
-    return one_network("photos", net, x[:250], x[250 : 250 + max(20, int(share * 250))], [max(5, int(share * n)) for n in (25, 50, 100, 200)])
+    return one_network("photos", net, x[:200], x[200 : 200 + max(20, int(share * 300))], [max(5, int(share * n)) for n in (25, 50, 100, 200)], {})
 
 
 def scenes(share: float) -> dict[str, float]:
     """SceneNet on drawn scenes, from as many as 1,000."""
     counts = [max(5, int(share * n)) for n in (25, 100, 250, 1000)]
     x, held = (data.load("photos", split, n=n, source="drawn").x.to(runtime.device()) for split, n in (("train", counts[-1]), ("test", 200)))
-    return one_network("scenes", models.load("scenenet-scenes"), x, held, counts)
+    return one_network("scenes", models.load("scenenet-scenes"), x, held, counts, DEEPFOOL)
 
 
-def one_network(key: str, net: nn.Module, x: Tensor, held: Tensor, counts: list[int]) -> dict[str, float]:
+def one_network(key: str, net: nn.Module, x: Tensor, held: Tensor, counts: list[int], inner: dict) -> dict[str, float]:
     """Fooling on held-out pictures against the number of pictures used, in both norms; and against the size of v, beside noise of that size."""
     numbers: dict[str, float] = {f"{key}_held": len(held)}
     for norm in ("linf", "l2"):
         xi = ball_of(x, norm)
         for n in counts if norm == "linf" else counts[-1:]:
             start = time.process_time()
-            made = attacks.universal_perturbation(net, x[:n], norm=norm, xi=xi, passes=2, rate=0.95, **DEEPFOOL)
+            made = attacks.universal_perturbation(net, x[:n], norm=norm, xi=xi, passes=2, rate=0.95, **inner)
             numbers |= {
                 f"{key}_{norm}_l2_{n}": made.perturbation.norm().item(), f"{key}_{norm}_{n}": percent_fooled(net, held, made.perturbation), f"{key}_{norm}_{n}_own": 100 * made.fooling_rate,
                 f"{key}_{norm}_{n}_needed": 100 * made.needed.mean().item(), f"{key}_{norm}_{n}_passes": len(made.rates),
@@ -74,7 +74,8 @@ def one_network(key: str, net: nn.Module, x: Tensor, held: Tensor, counts: list[
             if n == counts[-1]:
                 for size in (0.25, 0.5, 1, 2):
                     numbers[f"{key}_{norm}_size_{size:g}"] = percent_fooled(net, held, attacks.universal.scaled(made.perturbation, size * xi, norm))
-                    numbers[f"{key}_{norm}_noise_{size:g}"] = percent_fooled(net, held, noise_like(x, size * xi, norm))
+                    noisy = [percent_fooled(net, held, noise_like(x, size * xi, norm, seed)) for seed in range(3)]
+                    numbers[f"{key}_{norm}_noise_{size:g}"] = sum(noisy) / len(noisy)
                 into = (runtime.predict(net, (held + made.perturbation).clamp(0, 1))).bincount().sort(descending=True).values
                 numbers[f"{key}_{norm}_top3"] = 100 * into[:3].sum().item() / len(held)
                 numbers[f"{key}_{norm}_ssim"] = measure.ssim(held, (held + made.perturbation).clamp(0, 1)).mean().item()
