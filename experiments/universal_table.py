@@ -51,6 +51,16 @@ def photos(share: float) -> dict[str, float]:
     return one_network("photos", net, x[:200], x[200 : 200 + max(20, int(share * 300))], [max(5, int(share * n)) for n in (25, 50, 100, 200)], {})
 
 
+def default(share: float) -> dict[str, float]:
+    """The function as it is called without options: from 100 photos, on 400 others, beside five draws of random signs."""
+    net = models.classifier("photos", source="real")
+    x = data.load("photos", "test", n=500, source="imagenet").x.to(runtime.device())
+    made, held = x[:100], x[100 : 100 + max(20, int(share * 400))]
+    v = attacks.universal_perturbation(net, made, xi=XI).perturbation
+    by_signs = [percent_fooled(net, held, noise_like(x, XI, "linf", seed)) for seed in range(5)]
+    return {"default_held": len(held), "default_fooled": percent_fooled(net, held, v), "default_noise_low": min(by_signs), "default_noise_high": max(by_signs)}
+
+
 def scenes(share: float) -> dict[str, float]:
     """SceneNet on drawn scenes, from as many as 1,000."""
     counts = [max(5, int(share * n)) for n in (25, 100, 250, 1000)]
@@ -100,7 +110,7 @@ def matrix(share: float, key: str) -> dict[str, float]:
     return numbers
 
 
-PARTS = {"photos": photos, "scenes": scenes, **{key: functools.partial(matrix, key=key) for key in TRIOS}}
+PARTS = {"default": default, "photos": photos, "scenes": scenes, **{key: functools.partial(matrix, key=key) for key in TRIOS}}
 
 
 def main(*given: str) -> None:
