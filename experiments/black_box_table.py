@@ -22,15 +22,13 @@ EPSILONS = (0.1, 0.2, 0.3)
 
 def lenet(seed: int) -> nn.Module:
     """A new LeNet: the oracle's own architecture."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with runtime.seeded_weights(seed):
         return models.LeNet()
 
 
 def other(seed: int) -> nn.Module:
     """Another convolutional network than the oracle's: more maps, ReLUs behind them, and a layer more (nearly Papernot's network A)."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with runtime.seeded_weights(seed):
         return nn.Sequential(
             nn.Conv2d(1, 32, 5), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(32, 64, 5), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(),
             nn.Linear(1024, 200), nn.ReLU(), nn.Linear(200, 200), nn.ReLU(), nn.Linear(200, 10),

@@ -39,12 +39,12 @@ SETTINGS = {"small": AUTHORS, "small_quick": QUICK, "mnist": THOROUGH, "lenet": 
 STUDY = {"c": 0.01, "search": 9, "steps": 200, "rate": 0.05, "edge": 0.01}  # for f1 to f7 and kappa
 
 
-def right_ones(network: str, world: str, source: str, count: int) -> tuple[nn.Module, Tensor, Tensor]:
-    """The network, and the first `count` test pictures that it has right."""
-    net, pictures = models.load(network), data.load(world, "test", 2 * count + 10, source=source)
+def right_ones(net: nn.Module, world: str, source: str, count: int) -> tuple[Tensor, Tensor]:
+    """The first `count` test pictures that the network has right, and their classes."""
+    pictures = data.load(world, "test", 2 * count + 10, source=source)
     x, y = pictures.x.to(runtime.device()), pictures.y.to(runtime.device())
     right = (runtime.predict(net, x) == y).nonzero().flatten()[:count]
-    return net, x[right], y[right]
+    return x[right], y[right]
 
 
 def every_target(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
@@ -124,14 +124,13 @@ def study(net: nn.Module, x: Tensor, y: Tensor, start: float) -> dict[str, float
 def seeds(count: int, start: float) -> dict[str, float]:
     """How far the distances depend on the training: TwoPairs from six seeds at the authors' code's learning rate, and from one at their text's."""
     pictures, numbers = data.load("digits", "train", source="mnist"), {}
-    x, y = (part.to(runtime.device()) for part in data.load("digits", "test", 2 * count + 10, source="mnist")[:2])
     for key, seed, lr in (*((f"seed_{seed}", seed, 0.01) for seed in range(6)), ("rate_0.1", 0, 0.1)):
         runtime.seed_everything(seed)
         net = models.TwoPairs().to(runtime.device())
         train.as_its_authors(net, pictures.x, pictures.y, train.PLANS["twopairs-mnist"]._replace(seed=seed, lr=lr))
-        right = (runtime.predict(net, x) == y).nonzero().flatten()[:count]
+        x, y = right_ones(net, "digits", "mnist", count)
         for norm in AUTHORS:
-            numbers |= one_norm(key, norm, net, x[right], y[right], THOROUGH[norm], start)
+            numbers |= one_norm(key, norm, net, x, y, THOROUGH[norm], start)
     return numbers
 
 
@@ -147,17 +146,19 @@ def main(count: int = PICTURES, *parts: str) -> None:
     start = time.time()
     for part in parts or PARTS:
         key, what = part.split()
-        given = right_ones(*NETWORKS[key], count if key != "cifar10" else max(2, count // 2))
+        network, world, source = NETWORKS[key]
+        net = models.load(network)
+        x, y = right_ones(net, world, source, count if key != "cifar10" else max(2, count // 2))
         if what == "seeds":
             numbers = seeds(count, start)
         elif what == "study":
-            numbers = study(*given, start)
+            numbers = study(net, x, y, start)
         elif what == "others":
-            numbers = others(key, *given, top=1.0 if key == "mnist" else 0.2, start=start)
+            numbers = others(key, net, x, y, top=1.0 if key == "mnist" else 0.2, start=start)
         else:
-            numbers = one_norm(key, what, *given, SETTINGS[key][what], start)
+            numbers = one_norm(key, what, net, x, y, SETTINGS[key][what], start)
         numbers = {key: value for key, value in numbers.items() if math.isfinite(value)}  # no mean, where nothing was reached
-        add("carlini_wagner", part, numbers, count=len(given[2]), seed=0, command=f"python -m experiments.cw_table {count}",
+        add("carlini_wagner", part, numbers, count=len(y), seed=0, command=f"python -m experiments.cw_table {count}",
             source="test pictures that the networks have right, nine targets each (f1 to f7 and kappa: one)")  # fmt: skip
 
 

@@ -19,14 +19,13 @@ from course_utils.runtime import generator
 from .record import add
 
 XI = 10 / 255  # the paper's 10 of 255 levels
-TRIOS = {
-    "cifar10": ("objects", {"allconv": "allconv-cifar10", "resnet": "resnet-cifar10", "smallvgg": "smallvgg-cifar10"}),
-    "gtsrb": ("signs", {"resnet": "resnet-gtsrb", "chain": "chain-gtsrb", "signnet": "signnet-gtsrb"}),
-    "signs": ("signs", {"resnet": "resnet-signs", "chain": "chain-signs", "signnet": "signnet-signs"}),
+TRIOS = {  # world, data, networks
+    "cifar10": ("objects", "cifar10", {"allconv": "allconv-cifar10", "resnet": "resnet-cifar10", "smallvgg": "smallvgg-cifar10"}),
+    "gtsrb": ("signs", "gtsrb", {"resnet": "resnet-gtsrb", "chain": "chain-gtsrb", "signnet": "signnet-gtsrb"}),
+    "signs": ("signs", "drawn", {"resnet": "resnet-signs", "chain": "chain-signs", "signnet": "signnet-signs"}),
 }
 MATRIX = {"batch": 10, "step": 0.5}  # as these were recorded; the defaults are larger now, which fools a little more
 DEEPFOOL = {"steps": 4, "classes": 4}  # two thirds less work than ten steps among ten classes
-SOURCES = {"cifar10": "cifar10", "gtsrb": "gtsrb", "signs": "drawn", "scenes": "drawn", "photos": "imagenet"}
 
 
 def ball_of(x: Tensor, norm: str) -> float:
@@ -44,17 +43,20 @@ def noise_like(x: Tensor, xi: float, norm: str, seed: int = 5) -> Tensor:
     return attacks.universal.scaled(noise.sign() if norm == "linf" else noise, xi, norm)
 
 
+def squeezenet() -> tuple[nn.Module, Tensor]:
+    """The network, and 500 ImageNet photos."""
+    return models.classifier("photos", source="real"), data.load("photos", "test", n=500, source="imagenet").x.to(runtime.device())
+
+
 def photos(share: float) -> dict[str, float]:
     """SqueezeNet on ImageNet photos: v from 25 to 200 of them, on others; the norm; and the candidates of the lecture."""
-    net = models.classifier("photos", source="real")
-    x = data.load("photos", "test", n=500, source="imagenet").x.to(runtime.device())
+    net, x = squeezenet()
     return one_network("photos", net, x[:200], x[200 : 200 + max(20, int(share * 300))], [max(5, int(share * n)) for n in (25, 50, 100, 200)], {})
 
 
 def default(share: float) -> dict[str, float]:
     """The function as it is called without options: from 100 photos, on 400 others, beside five draws of random signs."""
-    net = models.classifier("photos", source="real")
-    x = data.load("photos", "test", n=500, source="imagenet").x.to(runtime.device())
+    net, x = squeezenet()
     made, held = x[:100], x[100 : 100 + max(20, int(share * 400))]
     v = attacks.universal_perturbation(net, made, xi=XI).perturbation
     by_signs = [percent_fooled(net, held, noise_like(x, XI, "linf", seed)) for seed in range(5)]
@@ -95,10 +97,10 @@ def one_network(key: str, net: nn.Module, x: Tensor, held: Tensor, counts: list[
 
 def matrix(share: float, key: str) -> dict[str, float]:
     """In the form of the paper's matrix: made for one network (row), tested on another (column), on held-out pictures; in both norms."""
-    world, names = TRIOS[key]
+    world, source, names = TRIOS[key]
     n, more = max(20, int(share * 1000)), max(50, min(1000, int(share * 5000)))
-    x, held = (data.load(world, split, n=k, source=SOURCES[key]).x.to(runtime.device()) for split, k in (("train", n), ("test", more)))
-    nets, numbers = {name: models.load(file) for name, file in names.items() if (models.checkpoints.folder() / f"{file}.pt").exists()}, {f"{key}_made_from": n, f"{key}_tested_on": len(held)}
+    x, held = (data.load(world, split, n=k, source=source).x.to(runtime.device()) for split, k in (("train", n), ("test", more)))
+    nets, numbers = {name: models.load(file) for name, file in names.items()}, {f"{key}_made_from": n, f"{key}_tested_on": len(held)}
     for norm in ("linf", "l2"):
         xi = ball_of(x, norm)
         for row, net in nets.items():

@@ -99,8 +99,7 @@ def usual(shape: torch.Size, classes: int, seed: int) -> nn.Sequential:
     """LeNet's layers for pictures of this shape, brought to 4 x 4 behind the convolutions; `dense`, where they are too small for it."""
     if min(shape[1:]) < 28:
         return dense(shape, classes, seed)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with runtime.seeded_weights(seed):
         return nn.Sequential(
             nn.Conv2d(shape[0], 20, 5), nn.MaxPool2d(2), nn.Conv2d(20, 50, 5), nn.MaxPool2d(2), nn.AdaptiveMaxPool2d(4),
             nn.Flatten(), nn.Linear(800, 500), nn.ReLU(), nn.Linear(500, classes),
@@ -109,8 +108,7 @@ def usual(shape: torch.Size, classes: int, seed: int) -> nn.Sequential:
 
 def dense(shape: torch.Size, classes: int, seed: int, width: int = 200) -> nn.Sequential:
     """Two layers of ReLUs, for pictures of this shape; its first weights come from the seed alone."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with runtime.seeded_weights(seed):
         return nn.Sequential(
             nn.Flatten(), nn.Linear(shape.numel(), width), nn.ReLU(), nn.Linear(width, width), nn.ReLU(), nn.Linear(width, classes)
         )

@@ -99,8 +99,7 @@ def spoken(split: str, n: int | None = None, seed: int = 0) -> Pictures:
     n = {"train": 4000, "test": 500}[pick("split", split, ("train", "test"))] if n is None else check_count(n, "n")
     words, labels = [], []
     for i in range(-(-n // 100)):
-        digest = hashlib.sha256(f"spoken {split} {seed} {i}".encode()).digest()
-        random = generator(int.from_bytes(digest[:7], "big"))
+        random = _stream("spoken", split, seed, i)
         labels.append(torch.cat([torch.randperm(10, generator=random) for _ in range(10)]))  # each ten words are all ten digits
         words.append(speech.draw(labels[-1], generator=random))
     return Pictures(from_waveform(torch.cat(words)[:n]), torch.cat(labels)[:n], speech.NAMES, "drawn")
@@ -122,11 +121,16 @@ def _drawn(row: World, split: str, n: int, seed: int, size: int) -> Pictures:
     return Pictures(x.float() / 255, y, tuple(row.kinds), "drawn", boxes, masks)
 
 
+def _stream(name: str, split: str, seed: int, i: int) -> torch.Generator:
+    """The random numbers of chunk i of an endless sequence; no two chunks share a seed."""
+    digest = hashlib.sha256(f"{name} {split} {seed} {i}".encode()).digest()
+    return generator(int.from_bytes(digest[:7], "big"))
+
+
 @functools.lru_cache(maxsize=128)
 def _chunk(row: World, split: str, seed: int, size: int, i: int) -> Drawn:
     """Chunk i of a drawn sequence, its pixels as uint8. Callers copy (`cat`), so the cache stays as it is."""
-    digest = hashlib.sha256(f"{row.name} {split} {seed} {i}".encode()).digest()  # no two streams share a seed
-    random = generator(int.from_bytes(digest[:7], "big"))
+    random = _stream(row.name, split, seed, i)
     y = (torch.arange(row.chunk) + i * row.chunk) % len(row.kinds)
     y = y[torch.randperm(row.chunk, generator=random)]
     drawn = row.draw(y, size, random)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
+from collections.abc import Iterator
 
 import numpy as np
 import torch
@@ -38,3 +40,14 @@ def seed_everything(seed: int = 0) -> None:
 def generator(seed: int | None = None) -> torch.Generator:
     """A CPU generator: draw on the CPU, then move, so that a seed means the same on every device."""
     return torch.Generator().manual_seed(int(_defaults["seed"]) if seed is None else seed)
+
+
+@contextlib.contextmanager
+def seeded_weights(seed: int) -> Iterator[None]:
+    """Inside, new weights come from this seed, the same on every device; afterwards torch's random numbers go on as if nothing had been drawn.
+
+    Only on the CPU: `torch.manual_seed` would also seed the GPUs' generators, for good.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
+        yield

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from .. import training
 from ..layers import representation
 from ..models import Decoder
-from ..runtime import check_count, check_pictures, frozen, model_device
+from ..runtime import check_count, check_pictures, frozen, model_device, seeded_weights
 from ..runtime import generator as seeded
 from .images import noisy_mean
 from .optimize import Metric, Prior, maximize, total_variation
@@ -51,8 +51,7 @@ def train_decoder(
     check_pictures(x, model)
     check_count(epochs, "epochs")
     answers = representation(model, x, layer)
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(seed)
+    with seeded_weights(seed):
         made = Decoder(answers.shape[1:], tuple(x.shape[1:]), width).to(model_device(model) or "cpu")
     made[0].factor.fill_(1 / answers.square().mean().sqrt().clamp(min=1e-6))
     pixels = x.flatten(1)  # the "labels" of this training

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ..layers import resolve
-from ..runtime import check_colour, check_count, check_pictures, labels_or_prediction, logits, model_device
+from ..runtime import check_colour, check_count, check_pictures, labels_or_prediction, logits, model_device, seeded_weights
 
 
 def deletion_curve(
@@ -53,9 +53,7 @@ def randomize_weights(
     if not chosen:
         raise ValueError("layers is empty; name at least one layer, or leave it out for all of them.")
     fresh = copy.deepcopy(model).cpu()  # drawn on the CPU, so that a seed means the same on every device
-    with torch.random.fork_rng(devices=[]):
-        # only the CPU's generator: torch.manual_seed would also seed those of the GPUs, for good
-        torch.default_generator.manual_seed(int(torch.randint(2**24, (1,), generator=generator)))
+    with seeded_weights(int(torch.randint(2**24, (1,), generator=generator))):
         for (name, old), new in zip(model.named_modules(), fresh.modules()):
             if id(old) in chosen and next(new.parameters(recurse=False), None) is not None:
                 if not hasattr(new, "reset_parameters"):
