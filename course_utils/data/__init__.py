@@ -107,7 +107,8 @@ def spoken(split: str, n: int | None = None, seed: int = 0) -> Pictures:
 
 
 def strangers(n: int = 400, group: int = 1, size: int = 64) -> Pictures:
-    """Drawn faces of 40 people whom no network of the course was trained on; another `group` number, other 40 people.
+    """Drawn faces of 40 people whom no network of the course was trained on; another `group` number, other 40 people
+    (some of those from 1,000,000 up help to train, as seeds of that size are for training only).
 
     `x` `[n, 3, size, size]`; `y` counts 0 .. 39 over and over, so that the first 40 pictures show everyone once. Always drawn, whatever the data
     profile says; other real people are a folder of pictures, `load("faces", "test", source=path)`.
