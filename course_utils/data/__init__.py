@@ -114,10 +114,11 @@ def strangers(n: int = 400, group: int = 1, size: int = 64) -> Pictures:
     profile says; other real people are a folder of pictures, `load("faces", "test", source=path)`.
     """
     n, group = check_count(n, "n"), check_count(group, "group")
-    digest = hashlib.sha256(f"strangers {group}".encode()).digest()
-    y = torch.arange(n) % faces.COUNT
-    x = faces.draw(y, generator=generator(int.from_bytes(digest[:7], "big")), size=check_count(size, "size"), group=group)
-    return Pictures((x * 255).round() / 255, y, tuple(f"stranger {k + 1}" for k in range(faces.COUNT)), "drawn")
+    size, everyone, parts = check_count(size, "size"), torch.arange(faces.COUNT), []
+    for i in range(-(-n // faces.COUNT)):
+        digest = hashlib.sha256(f"strangers {group} {i}".encode()).digest()
+        parts.append(faces.draw(everyone, generator=generator(int.from_bytes(digest[:7], "big")), size=size, group=group))
+    return Pictures((torch.cat(parts)[:n] * 255).round() / 255, everyone.repeat(len(parts))[:n], tuple(f"stranger {k + 1}" for k in range(faces.COUNT)), "drawn")
 
 
 def fetch(what: str) -> None:

@@ -2,9 +2,9 @@
 
 from .basic import (
     Norms, accuracy, accuracy_curve, auc, cka, confidence, destruction_rate, fooling_rate, interval, mean_interval, norms, purity, quantize,
-    rank_correlation, right, separability, snr, ssim, success_rate,
+    rank_correlation, right, separability, snr, success_rate,
 )  # fmt: skip
-from .similarity import pass_score
+from .similarity import pass_score, ssim
 from .transfer import Transfer, of_rms, transfer_table
 
 __all__ = [

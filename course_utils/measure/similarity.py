@@ -1,4 +1,4 @@
-"""PASS: how alike two pictures look to a person, when a small move of the whole picture does not count (Rozsa 2016)."""
+"""How alike two pictures look to a person: SSIM, and PASS, for which a small move of the whole picture does not count (Rozsa 2016)."""
 
 from __future__ import annotations
 
@@ -7,20 +7,54 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..runtime import check_count, check_pictures, detached
-from .basic import ssim
 
 
-def pass_score(x: Tensor, x_adv: Tensor, *, steps: int = 10) -> Tensor:
+def ssim(x: Tensor, x_adv: Tensor, *, whole: bool = False) -> Tensor:
+    """Structural similarity (Wang 2004) of two batches `[N, C, H, W]` in [0, 1]: `[N]`; 1 for the same picture, lower for others.
+
+    Means, variances and the covariance are taken in a Gaussian window (deviation 1.5, 11 pixels wide) around every pixel
+    where it fits; the index is averaged over places and colours. As scikit-image computes it, for a batch, on its device.
+    whole: around every pixel there is, the pictures mirrored at their edges (scikit-image's `full` map, averaged).
+    """
+    if x.shape != x_adv.shape or x.dim() != 4 or min(x.shape[2:]) < 11:
+        raise ValueError(f"the pictures have shapes {list(x.shape)} and {list(x_adv.shape)}; the same [N, C, H, W] is expected, "
+                         "with H and W at least 11.")  # fmt: skip
+    down, across = (windows(size, whole).to(x.device) for size in x.shape[2:])
+
+    def local(values: Tensor) -> Tensor:
+        return down @ values @ across.T  # the mean in each window: a convolution is slower in double precision
+
+    a, b = x.detach().double(), x_adv.detach().double()  # single precision would lose small variances
+    mean_a, mean_b = local(a), local(b)
+    both = local(a * b) - mean_a * mean_b
+    spread = local(a * a) - mean_a**2 + local(b * b) - mean_b**2
+    index = (2 * mean_a * mean_b + 0.01**2) * (2 * both + 0.03**2) / ((mean_a**2 + mean_b**2 + 0.01**2) * (spread + 0.03**2))
+    return index.mean((1, 2, 3)).to(x.dtype)
+
+
+def windows(size: int, whole: bool) -> Tensor:
+    """Gaussian windows along one axis, one a row: where they fit `[size - 10, size]`, or around every pixel `[size, size]`, folded at the edges."""
+    bell = torch.exp(-((torch.arange(11.0) - 5) ** 2) / (2 * 1.5**2)).double()
+    if not whole:
+        return torch.stack([F.pad(bell / bell.sum(), (i, size - 11 - i)) for i in range(size - 10)])
+    wide = torch.stack([F.pad(bell / bell.sum(), (i, size - 1 - i)) for i in range(size)])  # [size, size + 10]
+    return wide[:, 5:-5] + F.pad(wide[:, :5].flip(1), (0, size - 5)) + F.pad(wide[:, -5:].flip(1), (size - 5, 0))
+
+
+def pass_score(x: Tensor, x_adv: Tensor, *, steps: int = 10, whole: bool = False) -> Tensor:
     """The perceptual adversarial similarity score (PASS) of two batches `[N, C, H, W]` in [0, 1]: `[N]`; 1 for the same picture.
 
     PASS = SSIM(psi(x_adv), x), where the homography psi aligns x_adv with x: the one that makes their correlation coefficient largest (ECC,
     Evangelidis and Psarakis 2008), here sought for in all pictures at once. Where aligning makes it no better (as for a picture with hardly any
     structure), the pictures are compared as they are. Regional SSIM as in `ssim`: an 11 x 11 Gaussian window of deviation 1.5, exponents 1.
+    whole: averaged over every pixel, also near the edges, where no window fits: the figures of the LOTS paper come out only so.
     """
+    if x.shape != x_adv.shape:
+        raise ValueError(f"x has shape {list(x.shape)} and x_adv {list(x_adv.shape)}; the same shape is expected.")
     check_pictures(x), check_pictures(x_adv, name="x_adv"), check_count(steps, "steps")
     x, x_adv = detached(x), detached(x_adv)
-    plain = ssim(x, x_adv)
-    return torch.maximum(plain, ssim(x, warped(x_adv, alignment(x, x_adv, steps)))).clamp(max=1)
+    plain = ssim(x, x_adv, whole=whole)
+    return torch.maximum(plain, ssim(x, warped(x_adv, alignment(x, x_adv, steps)), whole=whole)).clamp(max=1)
 
 
 def alignment(x: Tensor, x_adv: Tensor, steps: int = 10) -> Tensor:

@@ -206,6 +206,10 @@ class FaceNet(Chain):
         ))  # fmt: skip
         self.classes = classes
 
+    def extractor(self) -> nn.Sequential:
+        """The network without its head, on the same weights: faces to embeddings `[N, 64]`."""
+        return nn.Sequential(OrderedDict([*self.named_children()][:-1]))
+
 
 class SceneNet(Chain):
     """A network for pictures of 96x96 and more: it averages over the last map, so that any such size fits."""
