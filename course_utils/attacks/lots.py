@@ -79,7 +79,8 @@ def magnify(
     direction = magnify_direction(model, x, layer=layer, reduce=reduce)
     if linf is None:
         return smallest_scale(model, x, direction, y).images
-    return rounded(wide(x) + check_positive(linf, "linf") * unit(direction), runtime.detached(x))
+    x = runtime.detached(x)
+    return rounded(wide(x) + check_positive(linf, "linf") * unit(direction), x)
 
 
 def hot_cold_direction(model: nn.Module, x: Tensor, y: Tensor | None = None, *, rank: int = 1, targeted: bool = False) -> Tensor:
@@ -93,9 +94,9 @@ def hot_cold_direction(model: nn.Module, x: Tensor, y: Tensor | None = None, *, 
         x = runtime.watched(x)
         scores = model(x.clone())
         given, s = labels(scores), scores.detach()
-        if targeted or rank >= s.shape[1]:
-            _own_class(targeted and bool((given == s.argmax(1)).any()))
-            check_count(s.shape[1] - rank, f"the number of classes behind rank {rank}")
+        if rank >= s.shape[1]:
+            raise ValueError(f"rank is {rank}, but the model has {s.shape[1]} classes; at most {s.shape[1] - 1} others are there.")
+        _own_class(targeted and bool((given == s.argmax(1)).any()))
         cold = s.argmax(1) if targeted else given
         others = s.scatter(1, cold[:, None], -torch.inf)
         hot = given if targeted else others.argsort(1, descending=True)[:, rank - 1]
