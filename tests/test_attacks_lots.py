@@ -187,6 +187,22 @@ def test_a_face_is_recognised_as_another_person_by_nearest_neighbour() -> None:
     assert measure.pass_score(x, found).mean() > 0.8
 
 
+def test_features_are_matched_within_a_budget_far_better_than_along_one_direction() -> None:
+    net, x = models.load("lenet-digits"), data.load("digits", "test", 6, source="drawn").x
+    target, eps = x.roll(1, 0), 0.2
+    apart = lambda z, layer: (layers.representation(net, z, layer) - layers.representation(net, target, layer)).flatten(1).norm(dim=1)  # noqa: E731
+    for layer in ("2", "5"):
+        found = attacks.match_features(net, x, target, layer=layer, eps=eps, steps=40)
+        assert (found - x).abs().max() <= eps + 1e-6 and found.min() >= 0 and found.max() <= 1 and not found.requires_grad
+        d = lots_direction(net, x, target, layer=layer)
+        straight = torch.stack([(x + s * eps * d / d.abs().amax((1, 2, 3), keepdim=True)).clamp(0, 1) for s in (0.25, 0.5, 1.0)])
+        nearest = torch.stack([apart(z, layer) for z in straight]).amin(0)
+        assert (apart(found, layer) < nearest).all() and (apart(found, layer) < 0.9 * apart(x, layer)).all()
+        assert torch.equal(attacks.match_features(net, x, layers.representation(net, target, layer), layer=layer, eps=eps, steps=40), found)
+    with pytest.raises(ValueError, match="eps is 0; a finite number above 0"):
+        attacks.match_features(net, x, target, layer="2", eps=0)
+
+
 # ---------------------------------------------------------------- what always holds
 
 ATTACKS = {
@@ -195,6 +211,7 @@ ATTACKS = {
     "magnify": partial(magnify, layer="model.3", reduce=True),
     "magnify so far": partial(magnify, layer="model.1", linf=0.1),
     "hot/cold": hot_cold,
+    "features": lambda net, x: attacks.match_features(net, x, layers.representation(net, some(1, 9, x.dtype).to(x), "model.3"), layer="model.3", steps=6),
 }
 every_attack = pytest.mark.parametrize("attack", ATTACKS.values(), ids=ATTACKS)
 

@@ -6,6 +6,7 @@ from .carlini_wagner import carlini_wagner
 from .cppn import Patterns
 from .deepfool import deepfool
 from .evolved import Elites, map_elites
+from .features import match_features
 from .fgsm import fgsm, fgv
 from .hidden import LADDER, Coarse, Hidden, hidden_command, mangle
 from .iterative import basic_iterative, kurakin_steps, least_likely, pgd, steps_needed
@@ -24,6 +25,6 @@ __all__ = [
     "Coarse", "Elites", "Hidden", "L2Ball", "LADDER", "MaxBall", "Oracle", "Patterns", "Pixels", "Refused", "Rubbish", "Scaled", "Substitute",
     "Universal", "augmented", "basic_iterative", "bim", "carlini_wagner", "deepfool", "fgsm", "fgv", "gradient_direction", "gradient_rubbish",
     "hidden_command", "hot_cold", "hot_cold_direction", "kurakin_steps", "lbfgs", "least_likely", "lots", "lots_direction", "magnify",
-    "magnify_direction", "mangle", "map_elites", "nes", "pgd", "random_sign", "smallest_scale", "steps_needed", "train_substitute",
+    "magnify_direction", "mangle", "map_elites", "match_features", "nes", "pgd", "random_sign", "smallest_scale", "steps_needed", "train_substitute",
     "transform_attack", "universal_perturbation",
 ]  # fmt: skip

@@ -45,7 +45,7 @@ def lots(
     """
     check_batch(x, y, model), check_positive(step, "step", zero=False), check_count(steps, "steps")
     with runtime.frozen(model):
-        wanted, shown = _wanted(model, x, target, layer)
+        wanted, shown = wanted_answers(model, x, target, layer)
         y = _classes(model, x, y, shown, targeted)
         if adjust:
             return _step_and_adjust(model, runtime.detached(x), wanted, layer, y, targeted, step, steps)
@@ -56,7 +56,7 @@ def lots_direction(model: nn.Module, x: Tensor, target: Tensor, *, layer: str | 
     """The direction of `lots`, `[N, C, H, W]`: B(f(target) - f(x)), the gradient of -|f(target) - f(x)|^2 / 2 for the pixels."""
     check_batch(x, None, model)
     with runtime.frozen(model):
-        wanted, _ = _wanted(model, x, target, layer)
+        wanted, _ = wanted_answers(model, x, target, layer)
         return _pulled_back(model, x, layer, lambda own: wanted - own)
 
 
@@ -196,7 +196,7 @@ def _pulled_back(model: nn.Module, x: Tensor, layer: str | nn.Module, change: Ca
     return slope
 
 
-def _wanted(model: nn.Module, x: Tensor, target: Tensor, layer: str | nn.Module) -> tuple[Tensor, Tensor | None]:
+def wanted_answers(model: nn.Module, x: Tensor, target: Tensor, layer: str | nn.Module) -> tuple[Tensor, Tensor | None]:
     """What the layer shall answer to each picture `[N, ...]`; and, where the targets are pictures, those."""
     shape = list(layers.representation(model, x[:1], layer).shape[1:])
     if not isinstance(target, Tensor) or list(target.shape[1:]) not in (list(x.shape[1:]), shape) or len(target) not in (1, len(x)):
