@@ -111,7 +111,7 @@ PLANS = {
         note="with 120 people more, 60 pictures each, whom the head forgot afterwards",
     ),
     "facenet-orl": Plan(
-        "faces", "orl", 40, batch_size=32, norm=True, augment=flipped(training.jitter(angle=8, light=0.25)), mixed=False,
+        "faces", "orl", 25, lr=0.002, optimizer="adam", weight_decay=1e-4, batch_size=32, norm=True, augment=flipped(training.jitter(angle=8, light=0.25)), mixed=False,
         note="8 pictures of each person to train, the other 2 to test",
     ),
     "smallvgg-cifar10": Plan("objects", "cifar10", 5, lr=0.1, norm=True, augment=training.shift_and_flip(4), mixed=False, note="half the width"),
