@@ -169,9 +169,11 @@ def training_set(plan: Plan) -> TrainingSet:
         if plan.half:
             mine = torch.randperm(len(pictures.y), generator=runtime.generator(0)).chunk(2)[plan.half - 1]
             return TrainingSet(pictures.x[mine], pictures.y[mine], None, pictures.source)
-        more = [data.strangers(len(pictures.y), OTHERS + k) for k in range(plan.others)]
-        x, y = torch.cat([pictures.x, *(part.x for part in more)]), torch.cat([pictures.y, *(part.y + 40 * (k + 1) for k, part in enumerate(more))])
-        return TrainingSet(x, y, pictures.boxes, pictures.source)
+        if plan.others:
+            more = [data.strangers(len(pictures.y), OTHERS + k) for k in range(plan.others)]
+            y = torch.cat([pictures.y, *(part.y + 40 * (k + 1) for k, part in enumerate(more))])
+            return TrainingSet(torch.cat([pictures.x, *(part.x for part in more)]), y, None, pictures.source)
+        return TrainingSet(pictures.x, pictures.y, pictures.boxes, pictures.source)
     count, parts = plan.pictures or data.WORLDS["photos"].train, []
     for seed, start in enumerate(range(0, count, 1000)):
         part = data.load("photos", "train", min(1000, count - start), source=plan.source, seed=seed)
