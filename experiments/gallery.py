@@ -9,9 +9,9 @@ from course_utils import attacks, data, measure, models, runtime, show, visualiz
 
 
 def worlds() -> Figure:
-    """Pictures of the drawn worlds: digits, signs, street scenes."""
-    figure, axes = show.new_figure(11, 2.9, 3, 12)
-    for line, (world, label) in zip(axes, (("digits", "digits"), ("signs", "signs"), ("photos", "street\nscenes"))):
+    """Pictures of the drawn worlds: digits, signs, street scenes, faces."""
+    figure, axes = show.new_figure(11, 3.9, 4, 12)
+    for line, (world, label) in zip(axes, (("digits", "digits"), ("signs", "signs"), ("photos", "street\nscenes"), ("faces", "faces"))):
         for place, picture in zip(line, data.load(world, "test", 12).x):
             show.draw_picture(place, picture)
         line[0].set_ylabel(label, rotation=0, ha="right", va="center", labelpad=8)

@@ -8,6 +8,7 @@ Each row below says on which pictures, how long and how. The checkpoint goes to 
 
 from __future__ import annotations
 
+import copy
 import datetime
 import sys
 import time
@@ -43,6 +44,7 @@ class Plan(NamedTuple):
     half: int = 0  # 1 or 2: one of the two disjoint halves, chosen by chance, of seed 0's training pictures; 0: all
     mixed: bool = True  # with batch norm, compute in bfloat16: faster on processors that are made for it
     authors: bool = False  # trained by `as_its_authors`
+    others: int = 0  # faces: so many groups of 40 more people are learned, whom the head forgets afterwards
     note: str = ""
 
 
@@ -52,8 +54,14 @@ def half_fgsm(model: nn.Module, x: Tensor, y: Tensor, eps: float = 0.25) -> Tens
     return 0.5 * F.cross_entropy(model(x), y) + 0.5 * F.cross_entropy(model(x_adv), y)
 
 
+def flipped(augment: training.Augment) -> training.Augment:
+    """An augmentation behind left-right flips."""
+    flip = training.shift_and_flip(0)
+    return lambda x, chance: augment(flip(x, chance), chance)
+
+
 NEAR = 64  # side in pixels of a near view: every main sign fits
-OTHERS = 1_000_000  # a seed whose drawn pictures no network is trained on
+OTHERS = 1_000_000  # a seed whose drawn pictures no network is trained on; groups of people from here up are for training only
 PLANS = {
     "lenet-digits": Plan("digits", "drawn", 12, pictures=30_000),
     "lenet-mnist": Plan("digits", "mnist", 12),
@@ -98,6 +106,14 @@ PLANS = {
     "speechnet-spoken": Plan("spoken", "drawn", 10, pictures=6_000, norm=True, mixed=False, note="every word by a speaker of its own"),
     "speechnet-spoken-twin": Plan("spoken", "drawn", 10, pictures=6_000, norm=True, mixed=False, seed=1, note="other words than speechnet-spoken"),
     "resnet-cifar10": Plan("objects", "cifar10", 6, lr=0.1, norm=True, augment=training.shift_and_flip(4), mixed=False),
+    "facenet-faces": Plan(
+        "faces", "drawn", 6, pictures=2_400, norm=True, augment=training.shift_and_flip(3), mixed=False, others=3,
+        note="with 120 people more, 60 pictures each, whom the head forgot afterwards",
+    ),
+    "facenet-orl": Plan(
+        "faces", "orl", 25, lr=0.002, optimizer="adam", weight_decay=1e-4, batch_size=32, norm=True, augment=flipped(training.jitter(angle=8, light=0.25)), mixed=False,
+        note="8 pictures of each person to train, the other 2 to test",
+    ),
     "smallvgg-cifar10": Plan("objects", "cifar10", 5, lr=0.1, norm=True, augment=training.shift_and_flip(4), mixed=False, note="half the width"),
 }
 # Szegedy's fully connected nets: sigmoid layers, no augmentation, squared weights as penalty.
@@ -153,12 +169,25 @@ def training_set(plan: Plan) -> TrainingSet:
         if plan.half:
             mine = torch.randperm(len(pictures.y), generator=runtime.generator(0)).chunk(2)[plan.half - 1]
             return TrainingSet(pictures.x[mine], pictures.y[mine], None, pictures.source)
+        if plan.others:
+            more = [data.strangers(len(pictures.y), OTHERS + k) for k in range(plan.others)]
+            y = torch.cat([pictures.y, *(part.y + 40 * (k + 1) for k, part in enumerate(more))])
+            return TrainingSet(torch.cat([pictures.x, *(part.x for part in more)]), y, None, pictures.source)
         return TrainingSet(pictures.x, pictures.y, pictures.boxes, pictures.source)
     count, parts = plan.pictures or data.WORLDS["photos"].train, []
     for seed, start in enumerate(range(0, count, 1000)):
         part = data.load("photos", "train", min(1000, count - start), source=plan.source, seed=seed)
         parts.append(((part.x * 255).round().byte(), part.y, part.boxes))
     return TrainingSet(*(torch.cat(column) for column in zip(*parts)), part.source)
+
+
+def with_others(net: nn.Module, groups: int) -> nn.Module:
+    """The network itself, or with `groups` a copy whose head has as many groups of 40 more people behind its own."""
+    if not groups:
+        return net
+    more = copy.deepcopy(net)
+    more.head = nn.Linear(net.head.in_features, net.classes + 40 * groups, device=net.head.weight.device)
+    return more
 
 
 def near_views(x: Tensor, boxes: Tensor, side: int, chance: torch.Generator) -> Tensor:
@@ -180,7 +209,8 @@ def run(name: str) -> None:
     plain, calibration = models.checkpoints.NETWORKS[name]().to(runtime.device()), ""
     if isinstance(plain, models.AENet10):
         pretrain_encoder(plain, x, seed)
-    net = training.with_batch_norm(plain) if plan.norm else plain
+    learner = with_others(plain, plan.others)
+    net = training.with_batch_norm(learner) if plan.norm else learner
     smoothed = lambda model, pictures, labels: F.cross_entropy(model(pictures), labels, label_smoothing=plan.smoothing)  # noqa: E731
 
     def watch(model: nn.Module) -> float:
@@ -204,7 +234,9 @@ def run(name: str) -> None:
             optimizer=plan.optimizer, augment=plan.augment, loss=plan.loss or smoothed, seed=seed, mixed=mixed, evaluate=watch, label=name,
         )  # fmt: skip
     if plan.norm:
-        training.fold_batch_norm(net.cpu(), plain.cpu())
+        training.fold_batch_norm(net.cpu(), learner.cpu())
+    if plan.others:
+        plain.load_state_dict({key: learner.state_dict()[key][: len(value)] for key, value in plain.cpu().state_dict().items()})
     if plan.calibrated:
         others = data.load(plan.world, "train", 1000, source=plan.source, seed=OTHERS)
         degrees = training.temperature(runtime.logits(plain.cpu(), others.x), others.y)

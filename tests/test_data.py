@@ -54,7 +54,7 @@ def test_editing_what_load_gave_changes_nothing_else(artist):
 
 
 @pytest.mark.parametrize(
-    "world, channels, size", [("digits", 1, 28), ("signs", 3, 48), ("objects", 3, 32), ("photos", 3, None)]
+    "world, channels, size", [("digits", 1, 28), ("signs", 3, 48), ("objects", 3, 32), ("photos", 3, None), ("faces", 3, 64)]
 )
 def test_each_drawn_world(world, channels, size):
     pictures, size = data.load(world, "test", 12, source="drawn"), size or data.WORLDS[world].drawn_size
@@ -62,7 +62,7 @@ def test_each_drawn_world(world, channels, size):
     runtime.check_pictures(pictures.x)
     runtime.check_labels(pictures.y, 12, len(pictures.names))
     assert pictures.x.flatten(1).std(1).min() > 0.02  # nothing blank
-    if world == "digits":
+    if world in ("digits", "faces"):
         assert pictures.masks is None and pictures.boxes is None
     else:
         assert pictures.masks.shape == (12, size, size) and pictures.masks.dtype == torch.bool

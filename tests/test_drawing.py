@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from course_utils import runtime
-from course_utils.data import digits, load, plates, scenes, shapes, signs
+from course_utils.data import digits, faces, load, plates, scenes, shapes, signs, strangers
 from course_utils.data.scenes import street, weather
 
 
@@ -33,6 +33,8 @@ def _draw(world: str, seed: int, count: int = 24) -> Tensor:
         return digits.draw(_labels(count, 10), generator=generator)
     if world == "signs":
         return signs.draw(_labels(count, len(signs.NAMES)), generator=generator).x
+    if world == "faces":
+        return faces.draw(_labels(count, 40), generator=generator)
     return scenes.draw(count, generator=generator, size=64).x
 
 
@@ -40,7 +42,7 @@ def _class(name: str) -> int:
     return scenes.NAMES.index(name)
 
 
-SHAPES = {"digits": (1, 28, 28), "signs": (3, 48, 48), "scenes": (3, 64, 64)}
+SHAPES = {"digits": (1, 28, 28), "signs": (3, 48, 48), "scenes": (3, 64, 64), "faces": (3, 64, 64)}
 
 
 # ---------------------------------------------------------------- what holds for every world
@@ -83,12 +85,12 @@ def test_threads_change_nothing_but_rounding(world: str, one_thread: None) -> No
     assert torch.allclose(one, _draw(world, 5), atol=1e-3)
 
 
-@pytest.mark.parametrize("world, floor", [("digits", 1000), ("signs", 150), ("scenes", 25)])
+@pytest.mark.parametrize("world, floor", [("digits", 1000), ("signs", 150), ("scenes", 25), ("faces", 200)])
 def test_fast_enough_to_train_from(world: str, floor: float, one_thread: None) -> None:
     """Pictures a second of process CPU time on one thread (a second thread that waits for a busy core counts as
-    CPU time): half of what two cores must give, 2,000 digits and 300 signs a second; scenes of 64x64 at 25."""
+    CPU time): half of what two cores must give, 2,000 digits, 300 signs and 400 faces a second; scenes of 64x64 at 25."""
     _draw(world, 0)  # the tables of strokes and kinds are made once
-    count = {"digits": 600, "signs": 150, "scenes": 24}[world]
+    count = {"digits": 600, "signs": 150, "scenes": 24, "faces": 160}[world]
     start = time.process_time()
     _draw(world, 1, count)
     assert count / (time.process_time() - start) > floor
@@ -257,6 +259,36 @@ def test_rain_and_snow_fall_only_where_they_should() -> None:
         assert torch.equal(changed, falls[:, 0, 0, 0] > 0)
 
 
+# ---------------------------------------------------------------- faces
+
+
+def test_a_person_is_the_same_in_all_pictures_and_others_differ() -> None:
+    """The mean picture of a person, made of twelve, is nearer to another such mean of theirs than to anybody else's."""
+    y = _labels(40, 40).repeat_interleave(12)
+    first, second = (faces.draw(y, generator=runtime.generator(seed), size=32).unflatten(0, (40, 12)).mean(1).flatten(1) for seed in (1, 2))
+    assert (torch.cdist(first, second).argmin(1) == torch.arange(40)).float().mean() > 0.9
+    one = faces.draw(torch.zeros(30, dtype=torch.long), generator=runtime.generator(3), size=32).flatten(1)
+    assert torch.pdist(one).min() > 2, "no two pictures of a person are alike"
+
+
+def test_groups_of_people_are_others_and_stay_the_same() -> None:
+    here, again, others = faces.people(0), faces.people.__wrapped__(0), faces.people(7)
+    assert all(torch.equal(one, two) for one, two in zip(here, again)) and not torch.equal(here.skin, others.skin)
+    assert all(len(part) == faces.COUNT == len(set(faces.NAMES)) for part in here)
+    plain = torch.stack([part.flatten() for part in here if part.dim() == 1])
+    spread = (plain - plain.mean(1, keepdim=True)) / plain.std(1, keepdim=True).clamp_min(1e-6)
+    assert torch.pdist(spread.T).min() > 2, "no two people are near in all features"
+
+
+def test_strangers_begin_with_one_picture_of_everyone() -> None:
+    found = strangers(90)
+    assert found.x.shape == (90, 3, 64, 64) and found.y.tolist() == [*range(40), *range(40), *range(10)] and len(found.names) == 40
+    assert torch.equal(found.x, (found.x * 255).round() / 255) and torch.equal(found.x[:50], strangers(50).x)
+    assert not torch.allclose(found.x[:40], strangers(40, group=2).x, atol=0.1)
+    with pytest.raises(ValueError, match="group is 0; a whole number of at least 1"):
+        strangers(5, group=0)
+
+
 # ---------------------------------------------------------------- the ground: distances and warps
 
 
@@ -318,6 +350,11 @@ def test_signs_too_small() -> None:
         signs.draw(torch.tensor([0]), size=4)
 
 
+def test_faces_too_small() -> None:
+    with pytest.raises(ValueError, match="size is 16, group 0; faces are drawn from 24 pixels up"):
+        faces.draw(torch.tensor([0]), size=16)
+
+
 def test_scene_arguments() -> None:
     with pytest.raises(ValueError, match="n is 0"):
         scenes.draw(0)
@@ -335,6 +372,7 @@ MEANS = {
     "signs": (0.50457, 0.56649, 0.54256),
     "objects": (0.48379, 0.5302, 0.58118),
     "photos": (0.42012, 0.51437, 0.49397),
+    "faces": (0.52796, 0.55615, 0.57590),
 }
 
 

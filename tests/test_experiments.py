@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from course_utils import attacks, runtime
+from course_utils import attacks, models, runtime
 from course_utils.data import scenes
 from experiments import common, szegedy_table, train
 
@@ -25,6 +25,17 @@ def test_near_views_are_at_other_places_each_time() -> None:
     x, boxes = torch.rand(8, 3, 192, 192), torch.tensor([[90.0, 90.0, 120.0, 120.0]]).repeat(8, 1)
     first, second = (train.near_views(x, boxes, train.NEAR, runtime.generator(seed)) for seed in (0, 1))
     assert ((first - second).abs().flatten(1).amax(1) > 0).all()
+
+
+def test_a_face_network_learns_more_people_and_forgets_them() -> None:
+    """The copy has a wider head; what is kept of it are the first rows, which stand for the people of the world of faces."""
+    net = models.FaceNet(width=4)
+    more = train.with_others(net, 2)
+    assert more.head.out_features == 120 and net.head.out_features == 40 and train.with_others(net, 0) is net
+    assert more.conv1.weight.data_ptr() != net.conv1.weight.data_ptr(), "a copy"
+    plan = train.PLANS["facenet-faces"]._replace(pictures=200, others=2)
+    pictures = train.training_set(plan)
+    assert pictures.x.shape == (600, 3, 64, 64) and pictures.y.bincount().tolist() == [5] * 120
 
 
 def test_training_pictures_come_a_thousand_at_a_time(monkeypatch) -> None:

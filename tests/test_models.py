@@ -15,7 +15,7 @@ from torchvision.models import list_models
 from course_utils import attacks, data, measure, models, runtime
 from course_utils.data.downloads import FetchError
 from course_utils.measure import accuracy
-from course_utils.models import AENet10, AllConv, Autoencoder, DenseNet10, LeNet, NiN, Normalized, SceneNet, SignNet, SmallVGG
+from course_utils.models import AENet10, AllConv, Autoencoder, DenseNet10, FaceNet, LeNet, Nearest, NiN, Normalized, SceneNet, SignNet, SmallVGG
 from course_utils.models import checkpoints
 
 NAMES = sorted(checkpoints.NETWORKS)
@@ -124,6 +124,45 @@ def test_scenenet_takes_any_size_of_96_and_more(size: int) -> None:
     assert sizes[-3] == (5, size // 16, size // 16), "the average is taken over the whole last map"
 
 
+def test_facenet_has_eight_named_layers_and_an_embedding_beside_its_head() -> None:
+    net, x = FaceNet(classes=7, width=4, embedding=12).eval(), torch.rand(2, 3, 64, 64)
+    weighty = [name for name, layer in net.named_children() if isinstance(layer, nn.Conv2d | nn.Linear)]
+    assert weighty == ["conv1", "conv2", "conv3", "conv4", "conv5", "fc6", "embedding", "head"] and net.classes == 7
+    assert net.extractor()(x).shape == (2, 12) and torch.equal(net.head(net.extractor()(x)), net(x))
+    assert net.extractor().conv1 is net.conv1, "the same weights"
+
+
+def test_nearest_gives_each_person_the_cosine_of_their_nearest_stored_picture() -> None:
+    stored, y = torch.tensor([[1.0, 0], [0, 2], [3, 3]]), torch.tensor([0, 2, 0])
+    found = Nearest(nn.Flatten(), stored, y)(torch.tensor([[5.0, 5], [0, 1]]).view(2, 1, 1, 2))
+    assert torch.allclose(found, torch.tensor([[1, -1, 0.5**0.5], [0.5**0.5, -1, 1]])) and found.shape == (2, 3)
+
+
+@pytest.mark.parametrize(
+    ("stored", "y", "words"),
+    [
+        (torch.zeros(0, 4), torch.zeros(0, dtype=torch.long), "stored has shape .0, 4.; finite features"),
+        (torch.full((2, 4), torch.nan), torch.zeros(2, dtype=torch.long), "finite features"),
+        (torch.ones(2, 4), torch.zeros(3, dtype=torch.long), "y has shape"),
+    ],
+)
+def test_nearest_refuses_what_is_no_gallery(stored: Tensor, y: Tensor, words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        Nearest(nn.Flatten(), stored, y)
+
+
+def test_strangers_are_recognised_by_their_nearest_neighbour() -> None:
+    """People whom the face network never saw, by one stored picture each; the untrained network knows far fewer."""
+    people = data.strangers(120)
+    shares = []
+    for net in (models.load("facenet-faces"), FaceNet().eval()):
+        features = net.extractor()
+        with torch.no_grad():
+            known = Nearest(features, features(people.x[:40]), people.y[:40])
+        shares.append(accuracy(known, people.x[40:], people.y[40:]))
+    assert shares[0] > 0.8 and shares[0] > shares[1] + 0.2
+
+
 @pytest.mark.parametrize("build", [AllConv, NiN, SmallVGG, SignNet, SceneNet], ids=lambda build: build.__name__)
 def test_width_scales_a_network(build: Callable[..., nn.Module]) -> None:
     assert count(build(width=12)) < count(build(width=24))
@@ -220,13 +259,13 @@ FLOORS = {
     "fc200-digits": ("digits", 0.94), "ae400-digits": ("digits", 0.88), "signnet-signs": ("signs", 0.95),
     "lenet-digits-fgsm": ("digits", 0.95), "lenet-digits-twin": ("digits", 0.97), "signnet-signs-twin": ("signs", 0.9),
     "resnet-signs": ("signs", 0.95), "chain-signs": ("signs", 0.95),
-    "allconv-signs": ("objects", 0.9), "scenenet-scenes": ("photos", 0.75),
+    "allconv-signs": ("objects", 0.9), "scenenet-scenes": ("photos", 0.75), "facenet-faces": ("faces", 0.93),
     "speechnet-spoken": ("spoken", 0.94), "speechnet-spoken-twin": ("spoken", 0.94),
 }  # fmt: skip
 
 
 def test_every_network_for_drawn_pictures_is_measured() -> None:
-    assert set(FLOORS) == {name for name in NAMES if not re.search("-(mnist|gtsrb|cifar10|decoder)", name)}
+    assert set(FLOORS) == {name for name in NAMES if not re.search("-(mnist|gtsrb|cifar10|orl|decoder)", name)}
 
 
 @pytest.mark.parametrize("name", FLOORS)
@@ -369,7 +408,7 @@ def test_available_lists_what_load_takes() -> None:
     ("asked", "expected"),
     [
         (("digits",), "lenet-digits"), (("signs",), "signnet-signs"), (("objects",), "allconv-signs"),
-        (("photos",), "scenenet-scenes"), (("digits", "fc100"), "fc100-digits"),
+        (("photos",), "scenenet-scenes"), (("faces",), "facenet-faces"), (("digits", "fc100"), "fc100-digits"),
     ],
 )  # fmt: skip
 def test_classifier_names_the_network_of_a_world(asked: tuple, expected: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -379,7 +418,7 @@ def test_classifier_names_the_network_of_a_world(asked: tuple, expected: str, mo
 
 @pytest.mark.parametrize(
     ("world", "expected"),
-    [("digits", "lenet-mnist"), ("signs", "signnet-gtsrb"), ("objects", "allconv-cifar10"), ("photos", "imagenet squeezenet1_0")],
+    [("digits", "lenet-mnist"), ("signs", "signnet-gtsrb"), ("objects", "allconv-cifar10"), ("photos", "imagenet squeezenet1_0"), ("faces", "facenet-orl")],
 )
 def test_classifier_follows_the_profile(world: str, expected: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checkpoints, "load", lambda name: name)

@@ -17,7 +17,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from course_utils import attacks, data, models, runtime, transforms
+from course_utils import attacks, data, layers, models, runtime, transforms
 from course_utils.runtime import generator
 from tests.test_attacks import labels, small, some
 
@@ -35,6 +35,9 @@ FREE = {
     "deepfool": attacks.deepfool,
     "deepfool linf": partial(attacks.deepfool, norm="linf"),
     "lbfgs": partial(attacks.lbfgs, searches=4, steps=16),
+    "hot/cold": attacks.hot_cold,
+    "magnify": lambda net, x, y: attacks.magnify(net, x, y, layer=layers.names(net)[-1], reduce=True),
+    "lots": lambda net, x, y: attacks.lots(net, x, layers.representation(net, x.roll(1, 0), layers.names(net)[-1]), layer=layers.names(net)[-1], y=y),
     "carlini-wagner": partial(attacks.carlini_wagner, c=1.0, search=2, steps=40, rate=0.1, edge=0.01),
     "carlini-wagner linf": partial(attacks.carlini_wagner, norm="linf", c=1.0, steps=20, rate=0.1, edge=0.01),
     "carlini-wagner l0": partial(attacks.carlini_wagner, norm="l0", c=1.0, steps=20, rate=0.1, edge=0.01),

@@ -101,6 +101,8 @@ def test_damaged_mnist_file_is_named_and_fetched_again(mnist, tmp_path, damage):
         ("svhn", "train_32x32.mat"),
         ("photos", "imagenette2-320.tgz"),
         ("imagenet", "imagenet-photos.zip"),
+        ("faces", "lfw-funneled.tgz"),
+        ("orl", "orl-faces.zip"),
     ],
 )
 def test_no_network_two_lines_say_how_to_go_on(name, file):
@@ -172,6 +174,19 @@ def test_imagenette_is_labelled_for_imagenet_networks(server, monkeypatch, tmp_p
     assert torch.equal(data.load("photos", "test", source=tmp_path / "elsewhere").y, photos.y)  # WordNet ids are known
 
 
+def test_lfw_keeps_people_with_many_pictures_cut_to_the_face(server, monkeypatch):
+    files = {f"lfw_funneled/Eve/Eve_{i:04}.jpg": picture((200, 9, 9), (250, 250), "JPEG") for i in range(25)}
+    files |= {f"lfw_funneled/Ann/Ann_{i:04}.jpg": picture((9, 9, 200), (250, 250), "JPEG") for i in range(20)}
+    files |= {f"lfw_funneled/Bob/Bob_{i:04}.jpg": picture((9, 9, 9), (250, 250), "JPEG") for i in range(3)}
+    server.files["f.tgz"] = packed = tar_gz(files)
+    monkeypatch.setattr(catalogue, "LFW_URLS", (server.address + "f.tgz",))
+    monkeypatch.setattr(catalogue, "LFW_MD5", md5(packed))
+    train, test = (data.load("faces", split, source="real") for split in ("train", "test"))
+    assert train.source == "lfw" and train.names == ("Ann", "Eve") and train.x.shape == (36, 3, 64, 64)
+    assert train.y.bincount().tolist() == [16, 20] and test.y.bincount().tolist() == [4, 5]
+    assert (train.x[:, 0].mean((1, 2)) > 0.5).tolist() == (train.y == 1).tolist()
+
+
 def test_unreadable_picture_is_named_and_unpacked_again(gtsrb, tmp_path):
     real.load("gtsrb", "test", None, 3, 48, 48)
     broken = tmp_path / "data" / "gtsrb" / "GTSRB" / "Final_Test" / "Images" / "00002.ppm"
@@ -212,15 +227,17 @@ def test_a_table_that_torchvision_cannot_read_is_unpacked_again(gtsrb, tmp_path,
         ("signs", "gtsrb", 43, 48, 43),
         ("objects", "cifar10", 10, 32, 10),
         ("photos", "imagenet", 1000, 224, 200),
+        ("faces", "orl", 40, 64, 40),
     ],
 )
 def test_real_worlds(monkeypatch, world, source, classes, size, known):
     monkeypatch.setenv("COURSE_DATA_DIR", str(REAL))
     before = sorted(REAL.rglob("*"))
     pictures = data.load(world, "test", 200, source="real")
+    count = {"orl": 80}.get(source, 200)
     assert pictures.source == source and len(pictures.names) == classes and pictures.x.shape[2:] == (size, size)
     runtime.check_pictures(pictures.x)
-    runtime.check_labels(pictures.y, 200, classes)
+    runtime.check_labels(pictures.y, count, classes)
     assert pictures.y.unique().numel() == known
     assert sorted(REAL.rglob("*")) == before
     data.fetch(world)  # nothing to do: there is no network here

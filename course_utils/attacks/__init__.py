@@ -6,10 +6,12 @@ from .carlini_wagner import carlini_wagner
 from .cppn import Patterns
 from .deepfool import deepfool
 from .evolved import Elites, map_elites
+from .features import match_features
 from .fgsm import fgsm, fgv
 from .hidden import LADDER, Coarse, Hidden, hidden_command, mangle
 from .iterative import basic_iterative, kurakin_steps, least_likely, pgd, steps_needed
 from .lbfgs import lbfgs
+from .lots import Scaled, gradient_direction, hot_cold, hot_cold_direction, lots, lots_direction, magnify, magnify_direction, smallest_scale
 from .mutation import Pixels
 from .nes import nes
 from .noise import random_sign
@@ -20,9 +22,9 @@ from .universal import Universal, universal_perturbation
 bim = basic_iterative
 
 __all__ = [
-    "Coarse", "Elites", "Hidden", "L2Ball", "LADDER", "MaxBall", "Oracle", "Patterns", "Pixels", "Refused",
-    "Rubbish", "Substitute", "Universal", "augmented", "basic_iterative", "bim", "carlini_wagner", "deepfool",
-    "fgsm", "fgv", "gradient_rubbish", "hidden_command", "kurakin_steps", "lbfgs", "least_likely", "mangle",
-    "map_elites", "nes", "pgd", "random_sign", "steps_needed", "train_substitute", "transform_attack",
-    "universal_perturbation",
+    "Coarse", "Elites", "Hidden", "L2Ball", "LADDER", "MaxBall", "Oracle", "Patterns", "Pixels", "Refused", "Rubbish", "Scaled", "Substitute",
+    "Universal", "augmented", "basic_iterative", "bim", "carlini_wagner", "deepfool", "fgsm", "fgv", "gradient_direction", "gradient_rubbish",
+    "hidden_command", "hot_cold", "hot_cold_direction", "kurakin_steps", "lbfgs", "least_likely", "lots", "lots_direction", "magnify",
+    "magnify_direction", "mangle", "map_elites", "match_features", "nes", "pgd", "random_sign", "smallest_scale", "steps_needed", "train_substitute",
+    "transform_attack", "universal_perturbation",
 ]  # fmt: skip

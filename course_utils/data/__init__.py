@@ -1,4 +1,4 @@
-"""Pictures to work with: four worlds, each drawn by the course itself or taken from a real data set.
+"""Pictures to work with: five worlds, each drawn by the course itself or taken from a real data set.
 
 `load("digits", "test", n=100)` gives pictures; `fetch("digits")` downloads the real ones.
 """
@@ -17,10 +17,10 @@ from torch import Tensor
 
 from ..runtime import check_count, data_profile, generator, pick
 from ..transforms import from_waveform
-from . import flat, speech
+from . import faces, flat, speech
 from .worlds import WORLDS, Drawn, World
 
-__all__ = ["WORLDS", "Pictures", "fetch", "load", "plates", "spoken"]
+__all__ = ["WORLDS", "Pictures", "fetch", "load", "plates", "spoken", "strangers"]
 
 
 class Pictures(NamedTuple):
@@ -47,16 +47,16 @@ def load(
     seed: int = 0,
     size: int | None = None,
 ) -> Pictures:
-    """Pictures of a world: "digits", "signs", "objects" or "photos"; `split` is "train" or "test".
+    """Pictures of a world: "digits", "signs", "objects", "photos" or "faces"; `split` is "train" or "test".
 
     `source` None: what the data profile says (`setup(data=...)` or COURSE_DATA, else drawn). Otherwise "drawn", "real"
-    (the world's data set: MNIST, GTSRB, CIFAR-10, ImageNet photos or Imagenette), a data set's name ("mnist", "gtsrb",
-    "cifar10", "svhn", "imagenet", "imagenette"), or the path of a folder or zip with pictures, which are shown as a
+    (the world's data set: MNIST, GTSRB, CIFAR-10, ImageNet photos or Imagenette, the ORL faces or LFW), a data set's name ("mnist", "gtsrb",
+    "cifar10", "svhn", "imagenet", "imagenette", "orl", "lfw"), or the path of a folder or zip with pictures, which are shown as a
     person sees them (see `folders.PictureFolder`, `albums.as_seen`). Real data sets are fetched if they are not here.
 
     Which pictures: the drawn ones are an endless sequence for each (world, split, seed), of which the first n are
     given; by default 10,000 digits for training and 2,000 for testing, 4,000 and 1,000 signs or objects, 1,000 and
-    200 photos. Every class comes equally often. Of real ones, n=None means all, in the data set's own order; a number
+    200 photos, 4,000 and 800 faces. Every class comes equally often. Of real ones, n=None means all, in the data set's own order; a number
     means the first n of one fixed random order that keeps the classes' shares (`albums.balanced_order`), so n=100 is
     a part of n=200; a data set with fewer pictures gives all that it has. `seed` is for drawing only.
 
@@ -103,6 +103,21 @@ def spoken(split: str, n: int | None = None, seed: int = 0) -> Pictures:
         labels.append(torch.cat([torch.randperm(10, generator=random) for _ in range(10)]))  # each ten words are all ten digits
         words.append(speech.draw(labels[-1], generator=random))
     return Pictures(from_waveform(torch.cat(words)[:n]), torch.cat(labels)[:n], speech.NAMES, "drawn")
+
+
+def strangers(n: int = 400, group: int = 1, size: int = 64) -> Pictures:
+    """Drawn faces of 40 people whom no network of the course was trained on; another `group` number, other 40 people
+    (some of those from 1,000,000 up help to train, as seeds of that size are for training only).
+
+    `x` `[n, 3, size, size]`; `y` counts 0 .. 39 over and over, so that the first 40 pictures show everyone once. Always drawn, whatever the data
+    profile says; other real people are a folder of pictures, `load("faces", "test", source=path)`.
+    """
+    n, group = check_count(n, "n"), check_count(group, "group")
+    size, everyone, parts = check_count(size, "size"), torch.arange(faces.COUNT), []
+    for i in range(-(-n // faces.COUNT)):
+        digest = hashlib.sha256(f"strangers {group} {i}".encode()).digest()
+        parts.append(faces.draw(everyone, generator=generator(int.from_bytes(digest[:7], "big")), size=size, group=group))
+    return Pictures((torch.cat(parts)[:n] * 255).round() / 255, everyone.repeat(len(parts))[:n], tuple(f"stranger {k + 1}" for k in range(faces.COUNT)), "drawn")
 
 
 def fetch(what: str) -> None:

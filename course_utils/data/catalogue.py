@@ -22,6 +22,7 @@ GTSRB_NAMES = (
     "Ahead only", "Go straight or right", "Go straight or left", "Keep right", "Keep left", "Roundabout mandatory",
     "End of no passing", "End of no passing for vehicles over 3.5 tons",
 )  # fmt: skip
+ORL_NAMES = tuple(f"s{k:02}" for k in range(1, 41))
 IMAGENETTE = {  # WordNet id -> ImageNet class
     "n01440764": 0, "n02102040": 217, "n02979186": 482, "n03000684": 491, "n03028079": 497,
     "n03394916": 566, "n03417042": 569, "n03425413": 571, "n03445777": 574, "n03888257": 701,
@@ -43,6 +44,9 @@ GTSRB_FILES = {  # archive, checksum, what it unpacks to
 }
 IMAGENETTE_URL = "https://s3.amazonaws.com/fast-ai-imageclas/imagenette2-320.tgz"
 IMAGENETTE_MD5 = "3df6f0d01a2c9592104656642f5e78a3"
+# torchvision knows LFW's checksum, but no address any more: this one is scikit-learn's.
+LFW_URLS = ("https://ndownloader.figshare.com/files/5976015",)
+LFW_MD5 = datasets.LFWPeople.file_dict["funneled"][2]
 
 
 class Archive(NamedTuple):
@@ -90,6 +94,11 @@ def svhn(split: str) -> list[Archive]:
 def imagenette(split: str) -> list[Archive]:
     """One archive for both splits."""
     return [Archive((IMAGENETTE_URL,), "imagenette2-320.tgz", IMAGENETTE_MD5, {"imagenette2-320": None})]
+
+
+def lfw(split: str) -> list[Archive]:
+    """One archive for both splits."""
+    return [Archive(LFW_URLS, "lfw/lfw-funneled.tgz", LFW_MD5, {"lfw_funneled": None})]
 
 
 @functools.lru_cache

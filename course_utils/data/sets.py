@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 import torch
 from torchvision import datasets
+from torchvision.transforms import functional as F
 
 from . import catalogue
-from .albums import Album, Damaged
+from .albums import Album, Damaged, balanced_order
 from .catalogue import Archive
 from .downloads import md5sum
 
@@ -45,6 +47,28 @@ def _imagenette(root: Path, split: str) -> Album:
     return Album(photos, labels, catalogue.imagenet_names(), lambda i: photos._samples[i][0])
 
 
+class Often(datasets.ImageFolder):
+    """LFW's people with at least 20 pictures (most have one), each cut to the middle, where the face is."""
+
+    least, middle = 20, 150  # pictures, pixels
+
+    def __init__(self, root: Path) -> None:
+        super().__init__(str(root), loader=lambda path: F.center_crop(datasets.folder.default_loader(path), [self.middle, self.middle]))
+
+    def find_classes(self, directory: str) -> tuple[list[str], dict[str, int]]:
+        names = sorted(entry.name for entry in os.scandir(directory) if entry.is_dir() and len(os.listdir(entry)) >= self.least)
+        return names, {name: i for i, name in enumerate(names)}
+
+
+def _lfw(root: Path, split: str) -> Album:
+    people = Often(root / "lfw" / "lfw_funneled")
+    order = balanced_order(torch.tensor(people.targets)).tolist()  # a fifth is for testing, as of any folder
+    kept = len(order) - len(order) // 5
+    people.samples = [people.samples[i] for i in sorted(order[:kept] if split == "train" else order[kept:])]
+    labels = torch.tensor([label for _, label in people.samples])
+    return Album(people, labels, tuple(people.classes), lambda i: people.samples[i][0])
+
+
 class DataSet(NamedTuple):
     """A data set: where it comes from, and where else it may be found."""
 
@@ -61,6 +85,8 @@ SETS = {
     "cifar10": DataSet(lambda: catalogue.CIFAR10_NAMES, catalogue.cifar10, _cifar10, ("cifar10-jpeg",)),
     "svhn": DataSet(lambda: catalogue.DIGIT_NAMES, catalogue.svhn, _svhn),
     "imagenet": DataSet(catalogue.imagenet_names, folders=("imagenet-photos",), ids=catalogue.IMAGENETTE),
+    "orl": DataSet(lambda: catalogue.ORL_NAMES, folders=("orl-faces",)),
+    "lfw": DataSet(tuple, catalogue.lfw, _lfw),
     "imagenette": DataSet(
         catalogue.imagenet_names, catalogue.imagenette, _imagenette, ("imagenette2", "imagenette2-160"), catalogue.IMAGENETTE
     ),

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from . import digits, scenes, signs
+from . import digits, faces, scenes, signs
 
 
 class Drawn(NamedTuple):
@@ -61,6 +61,10 @@ def _scenes(y: Tensor, size: int, generator: torch.Generator) -> Drawn:
     return Drawn(batch.x, batch.y, batch.boxes, batch.masks)
 
 
+def _faces(y: Tensor, size: int, generator: torch.Generator) -> Drawn:
+    return Drawn(faces.draw(y, generator=generator, size=size), y)
+
+
 _ROWS = (
     World(
         "digits", channels=1, drawn_size=28, real_size=28, train=10_000, test=2_000, chunk=500,
@@ -81,6 +85,11 @@ _ROWS = (
         "photos", channels=3, drawn_size=192, real_size=224, train=1_000, test=200, chunk=25,
         kinds=scenes.NAMES, draw=_scenes, sets=("imagenet", "imagenette"),
         network="scenenet", drawn_suffix="scenes", real_suffix=None, pretrained="squeezenet1_0", margin=256 / 224,
+    ),
+    World(  # forty people; train and test are other pictures of the same people
+        "faces", channels=3, drawn_size=64, real_size=64, train=4_000, test=800, chunk=200,
+        kinds=faces.NAMES, draw=_faces, sets=("orl", "lfw"),
+        network="facenet", drawn_suffix="faces", real_suffix="orl",
     ),
 )  # fmt: skip
 

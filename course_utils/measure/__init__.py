@@ -2,12 +2,13 @@
 
 from .basic import (
     Norms, accuracy, accuracy_curve, auc, cka, confidence, destruction_rate, fooling_rate, interval, mean_interval, norms, purity, quantize,
-    rank_correlation, right, separability, snr, ssim, success_rate,
+    rank_correlation, right, separability, snr, success_rate,
 )  # fmt: skip
+from .similarity import pass_score, ssim
 from .transfer import Transfer, of_rms, transfer_table
 
 __all__ = [
     "Norms", "Transfer", "accuracy", "accuracy_curve", "auc", "cka", "confidence", "destruction_rate", "fooling_rate", "interval",
-    "mean_interval", "norms", "of_rms", "purity", "quantize", "rank_correlation", "right", "separability", "snr", "ssim", "success_rate",
+    "mean_interval", "norms", "of_rms", "pass_score", "purity", "quantize", "rank_correlation", "right", "separability", "snr", "ssim", "success_rate",
     "transfer_table",
 ]  # fmt: skip

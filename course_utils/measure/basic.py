@@ -37,29 +37,6 @@ def norms(x: Tensor, x_adv: Tensor) -> Norms:
     return Norms(changed_pixels, flat.abs().sum(1), l2, flat.abs().amax(1), l2 / flat.shape[1] ** 0.5)
 
 
-def ssim(x: Tensor, x_adv: Tensor) -> Tensor:
-    """Structural similarity (Wang 2004) of two batches `[N, C, H, W]` in [0, 1]: `[N]`; 1 for the same picture, lower for others.
-
-    Means, variances and the covariance are taken in a Gaussian window (deviation 1.5, 11 pixels wide) around every pixel
-    where it fits; the index is averaged over places and colours. As scikit-image computes it, for a batch, on its device.
-    """
-    if x.shape != x_adv.shape or x.dim() != 4 or min(x.shape[2:]) < 11:
-        raise ValueError(f"the pictures have shapes {list(x.shape)} and {list(x_adv.shape)}; the same [N, C, H, W] is expected, "
-                         "with H and W at least 11.")  # fmt: skip
-    bell = torch.exp(-((torch.arange(11.0) - 5) ** 2) / (2 * 1.5**2)).double()
-    down, across = (torch.stack([F.pad(bell / bell.sum(), (i, size - 11 - i)) for i in range(size - 10)]).to(x.device) for size in x.shape[2:])
-
-    def local(values: Tensor) -> Tensor:
-        return down @ values @ across.T  # the mean in each window: a convolution is slower in double precision
-
-    a, b = x.detach().double(), x_adv.detach().double()  # single precision would lose small variances
-    mean_a, mean_b = local(a), local(b)
-    both = local(a * b) - mean_a * mean_b
-    spread = local(a * a) - mean_a**2 + local(b * b) - mean_b**2
-    index = (2 * mean_a * mean_b + 0.01**2) * (2 * both + 0.03**2) / ((mean_a**2 + mean_b**2 + 0.01**2) * (spread + 0.03**2))
-    return index.mean((1, 2, 3)).to(x.dtype)
-
-
 def snr(wave: Tensor, changed: Tensor) -> Tensor:
     """Signal-to-noise ratio in decibels of changed waveforms, `[N, ...]` with silence at 0: `[N]`.
 

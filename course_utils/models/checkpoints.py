@@ -16,7 +16,7 @@ from .. import runtime
 from ..data import WORLDS
 from ..data.downloads import FetchError
 from .decoders import Decoder
-from .networks import AENet10, AllConv, DenseNet10, LeNet, Normalized, SceneNet, SignNet, SmallVGG, StrideNet, TwoPairs
+from .networks import AENet10, AllConv, DenseNet10, FaceNet, LeNet, Normalized, SceneNet, SignNet, SmallVGG, StrideNet, TwoPairs
 from .residual import ResNet
 from .speech import SpeechNet
 
@@ -70,6 +70,8 @@ NETWORKS: dict[str, Callable[[], nn.Module]] = {
     "speechnet-spoken": SpeechNet,
     "speechnet-spoken-twin": SpeechNet,  # other words, another start: chapter 13 tries sounds on it that were made for the first
     "resnet-cifar10": lambda: ResNet(10),  # chapter 14 tests on each what was made for the others
+    "facenet-faces": FaceNet,  # chapter 17: an embedding, and a head that tells 40 people apart
+    "facenet-orl": FaceNet,
     "smallvgg-cifar10": lambda: SmallVGG(width=16),
 }
 # Chapter 06's decoders: which layers of which networks they give pictures back from, and what these layers answer.

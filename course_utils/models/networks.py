@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
+
 import torch
 from torch import Tensor, nn
 
@@ -182,6 +184,31 @@ class SignNet(Chain):
             nn.Flatten(), nn.Dropout(0.5), nn.Linear(4 * w * 36, 256), nn.ReLU(), nn.Dropout(0.5), nn.Linear(256, classes),
         )  # fmt: skip
         self.classes = classes
+
+
+class FaceNet(Chain):
+    """A network for 64x64 faces, whose layers have names: conv1 to conv5, fc6, then `embedding`, a face as 64 numbers, and `head`.
+
+    The embedding is what a face recogniser stores and compares (`layers.representation(net, x, "embedding")`); the head on it tells the people apart
+    whom the network was trained on.
+    """
+
+    def __init__(self, classes: int = 40, width: int = 16, embedding: int = 64) -> None:
+        w = width
+        super().__init__(OrderedDict(
+            conv1=nn.Conv2d(3, w, 5, padding=2), relu1=nn.ReLU(), pool1=nn.MaxPool2d(2),
+            conv2=nn.Conv2d(w, 2 * w, 3, padding=1), relu2=nn.ReLU(), pool2=nn.MaxPool2d(2),
+            conv3=nn.Conv2d(2 * w, 3 * w, 3, padding=1), relu3=nn.ReLU(),
+            conv4=nn.Conv2d(3 * w, 3 * w, 3, padding=1), relu4=nn.ReLU(), pool4=nn.MaxPool2d(2),
+            conv5=nn.Conv2d(3 * w, 4 * w, 3, padding=1), relu5=nn.ReLU(), pool5=nn.MaxPool2d(2),
+            flatten=nn.Flatten(), drop=nn.Dropout(0.3), fc6=nn.Linear(4 * w * 16, 256), relu6=nn.ReLU(),
+            embedding=nn.Linear(256, embedding), head=nn.Linear(embedding, classes),
+        ))  # fmt: skip
+        self.classes = classes
+
+    def extractor(self) -> nn.Sequential:
+        """The network without its head, on the same weights: faces to embeddings `[N, 64]`."""
+        return nn.Sequential(OrderedDict([*self.named_children()][:-1]))
 
 
 class SceneNet(Chain):
