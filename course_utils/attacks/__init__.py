@@ -5,6 +5,7 @@ from .black_box import Oracle, Refused, Substitute, augmented, train_substitute
 from .carlini_wagner import carlini_wagner
 from .cppn import Patterns
 from .deepfool import deepfool
+from .every_pixel import corners, every_pixel, working
 from .evolved import Elites, map_elites
 from .fgsm import fgsm, fgv
 from .hidden import LADDER, Coarse, Hidden, hidden_command, mangle
@@ -13,6 +14,7 @@ from .lbfgs import lbfgs
 from .mutation import Pixels
 from .nes import nes
 from .noise import random_sign
+from .one_pixel import Generation, one_pixel, random_pixels
 from .rubbish import Rubbish, gradient_rubbish
 from .transform import transform_attack
 from .universal import Universal, universal_perturbation
@@ -20,9 +22,9 @@ from .universal import Universal, universal_perturbation
 bim = basic_iterative
 
 __all__ = [
-    "Coarse", "Elites", "Hidden", "L2Ball", "LADDER", "MaxBall", "Oracle", "Patterns", "Pixels", "Refused",
-    "Rubbish", "Substitute", "Universal", "augmented", "basic_iterative", "bim", "carlini_wagner", "deepfool",
-    "fgsm", "fgv", "gradient_rubbish", "hidden_command", "kurakin_steps", "lbfgs", "least_likely", "mangle",
-    "map_elites", "nes", "pgd", "random_sign", "steps_needed", "train_substitute", "transform_attack",
-    "universal_perturbation",
+    "Coarse", "Elites", "Generation", "Hidden", "L2Ball", "LADDER", "MaxBall", "Oracle", "Patterns", "Pixels",
+    "Refused", "Rubbish", "Substitute", "Universal", "augmented", "basic_iterative", "bim", "carlini_wagner",
+    "corners", "deepfool", "every_pixel", "fgsm", "fgv", "gradient_rubbish", "hidden_command", "kurakin_steps",
+    "lbfgs", "least_likely", "mangle", "map_elites", "nes", "one_pixel", "pgd", "random_pixels", "random_sign",
+    "steps_needed", "train_substitute", "transform_attack", "universal_perturbation", "working",
 ]  # fmt: skip
