@@ -17,7 +17,7 @@ from .painting import Canvas, normal, painted, placed, uniform
 from .universal import two_classes
 
 PART = 2**18  # pixels of the pictures that are attacked side by side: 256 of 32x32
-LOOK = 5  # on a GPU it is seen after so many generations which pictures are finished
+LOOK = {"cuda": 5, "mps": 5}  # after so many generations it is seen which pictures are finished; else after each
 SURE = {True: math.log(0.9 / 0.1), False: math.log(0.95 / 0.05)}  # p(target) > 0.9, p(true) < 0.05, as log-odds
 
 
@@ -102,7 +102,7 @@ def evolve(canvas: Canvas, first: Tensor, breed: Breed, wish: Wish, best: Champi
     left, parents = torch.arange(len(first), device=first.device), first
     fitness = parents.new_full(parents.shape[:2], -torch.inf)
     for number in range(generations + 1):
-        if number % (LOOK if left.is_cuda else 1) == 0:  # the only value read from the device
+        if number % LOOK.get(left.device.type, 1) == 0:  # the only thing read from the device
             going = ~best.finished[left]
             left, parents, fitness = left[going], parents[going], fitness[going]
             if not len(left):

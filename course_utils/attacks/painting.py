@@ -22,7 +22,7 @@ class Canvas:
     def __init__(self, model: nn.Module, x: Tensor, *, pixels: int, queries: int, batch_size: int | None = None, local: bool = True) -> None:
         self.model, self.x = model, x.contiguous()
         self.local = Local(model, self.x, count=queries, local=local and pixels == 1)
-        self.batch_size = batch_size or suitable(x, self.local.why_not is None)
+        self.batch_size = batch_size or suitable(model, x, self.local.why_not is None)
 
     def scores(self, candidates: Tensor, index: Tensor) -> Tensor:
         """The model's scores `[n, P, classes]` for P candidates `[n, P, d, 2 + C]` for each of the pictures `index` `[n]`."""
@@ -36,13 +36,14 @@ class Canvas:
         else:
             parts = zip(*(part.split(self.batch_size) for part in (places, colours, index)))
             with frozen(self.model), torch.no_grad():
-                found = torch.cat([check_scores(self.model(painted(self.x[i], p, c)), len(i)) for p, c, i in parts])
+                found = torch.cat([check_scores(self.model(painted(self.x.index_select(0, i), p, c)), len(i)) for p, c, i in parts])
         return check_scores(found, len(index))
 
 
-def suitable(x: Tensor, local: bool) -> int:
-    """How many pictures go into one forward: few enough for a CPU's caches, many on a GPU."""
-    pixels = (2**16 if local else 2**15) * (64 if x.is_cuda else 1)
+def suitable(model: nn.Module, x: Tensor, local: bool) -> int:
+    """How many pictures go into one forward: many on a GPU; on a CPU few, for its caches, where convolutions make large maps."""
+    maps = any(isinstance(part, nn.Conv2d) for part in model.modules())
+    pixels = 2**22 if x.is_cuda else 2**18 if local else 2**16 if maps else 2**21
     return max(8, pixels // x[0, 0].numel())
 
 
