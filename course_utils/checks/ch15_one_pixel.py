@@ -41,7 +41,7 @@ def drawn(rows: Callable = lambda u, height, width: u * torch.tensor([height - 1
 
 
 def chances() -> Iterator[Case]:
-    for seed, count, height, width in ((0, 7, 32, 20), (1, 5, 9, 32), (2, 4, 227, 3)):
+    for seed, count, height, width in ((0, 7, 32, 20), (1, 5, 9, 32), (2, 1, 227, 3)):
         chance = generator(seed)
         yield {"u": torch.rand(count, 2, generator=chance), "z": torch.randn(count, 3, generator=chance), "height": height, "width": width}
 
@@ -66,6 +66,7 @@ def canvases() -> Iterator[Case]:
         chance = generator(seed)
         places = torch.rand(9, 2, generator=chance) * torch.tensor([height + 3.0, width + 3.0]) - 1.7
         places[0], places[1], places[2] = torch.tensor([height - 0.6, width - 0.7]), torch.tensor([-0.4, 1.6]), torch.tensor([2.7, 3.3])
+        places[3], places[4] = torch.tensor([height + 1.2, 2.2]), torch.tensor([1.4, width + 0.8])
         levels = 128 + 127 * torch.randn(9, channels, generator=chance)
         yield {"x": torch.rand(channels, height, width, generator=chance), "candidates": torch.cat([places, levels], 1)}
 
@@ -92,7 +93,7 @@ def hills(children: Tensor) -> Tensor:
 
 
 def population() -> Iterator[Case]:
-    for seed, count, size in ((0, 24, 5), (1, 9, 5), (2, 20, 10)):
+    for seed, count, size in ((0, 24, 5), (1, 9, 5), (2, 20, 10), (3, 12, 1)):
         chance = generator(seed)
         parents = 1.5 * torch.randn(count, size, generator=chance)
         trios = torch.stack([torch.randperm(count, generator=chance)[:3] for _ in range(count)])
