@@ -99,6 +99,7 @@ PLANS = {
     "speechnet-spoken-twin": Plan("spoken", "drawn", 10, pictures=6_000, norm=True, mixed=False, seed=1, note="other words than speechnet-spoken"),
     "resnet-cifar10": Plan("objects", "cifar10", 6, lr=0.1, norm=True, augment=training.shift_and_flip(4), mixed=False),
     "smallvgg-cifar10": Plan("objects", "cifar10", 5, lr=0.1, norm=True, augment=training.shift_and_flip(4), mixed=False, note="half the width"),
+    "nin-signs": Plan("objects", "drawn", 8, lr=0.1, pictures=12_000, norm=True, augment=training.shift_and_flip(2, flip=False), mixed=False),
     "smallvgg-signs": Plan("objects", "drawn", 8, lr=0.1, pictures=12_000, norm=True, augment=training.shift_and_flip(2, flip=False), mixed=False),
 }
 # Szegedy's fully connected nets: sigmoid layers, no augmentation, squared weights as penalty.

@@ -16,7 +16,7 @@ from .. import runtime
 from ..data import WORLDS
 from ..data.downloads import FetchError
 from .decoders import Decoder
-from .networks import AENet10, AllConv, DenseNet10, LeNet, Normalized, SceneNet, SignNet, SmallVGG, StrideNet, TwoPairs
+from .networks import AENet10, AllConv, DenseNet10, LeNet, NiN, Normalized, SceneNet, SignNet, SmallVGG, StrideNet, TwoPairs
 from .residual import ResNet
 from .speech import SpeechNet
 
@@ -72,6 +72,7 @@ NETWORKS: dict[str, Callable[[], nn.Module]] = {
     "resnet-cifar10": lambda: ResNet(10),  # chapter 14 tests on each what was made for the others
     "smallvgg-cifar10": lambda: SmallVGG(width=16),
     "smallvgg-signs": lambda: SmallVGG(_kinds("objects"), width=16),
+    "nin-signs": lambda: NiN(_kinds("objects"), width=32),
 }
 # Chapter 06's decoders: which layers of which networks they give pictures back from, and what these layers answer.
 DECODED: dict[str, dict[str, tuple[int, ...]]] = {
