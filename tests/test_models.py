@@ -259,7 +259,8 @@ FLOORS = {
     "fc200-digits": ("digits", 0.94), "ae400-digits": ("digits", 0.88), "signnet-signs": ("signs", 0.95),
     "lenet-digits-fgsm": ("digits", 0.95), "lenet-digits-twin": ("digits", 0.97), "signnet-signs-twin": ("signs", 0.9),
     "resnet-signs": ("signs", 0.95), "chain-signs": ("signs", 0.95),
-    "allconv-signs": ("objects", 0.9), "scenenet-scenes": ("photos", 0.75), "facenet-faces": ("faces", 0.93),
+    "allconv-signs": ("objects", 0.9), "nin-signs": ("objects", 0.9), "smallvgg-signs": ("objects", 0.9), "scenenet-scenes": ("photos", 0.75),
+    "facenet-faces": ("faces", 0.93),
     "speechnet-spoken": ("spoken", 0.94), "speechnet-spoken-twin": ("spoken", 0.94),
 }  # fmt: skip
 

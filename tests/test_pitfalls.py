@@ -42,7 +42,11 @@ FREE = {
     "carlini-wagner linf": partial(attacks.carlini_wagner, norm="linf", c=1.0, steps=20, rate=0.1, edge=0.01),
     "carlini-wagner l0": partial(attacks.carlini_wagner, norm="l0", c=1.0, steps=20, rate=0.1, edge=0.01),
 }
-EVERY = {**{name: partial(attack, eps=0.1) for name, attack in BUDGET.items()}, **FREE}
+PIXELS = {
+    "one pixel": partial(attacks.one_pixel, pixels=4, population=40, generations=8),
+    "random pixels": partial(attacks.random_pixels, pixels=4, population=40, generations=8),
+}
+EVERY = {**{name: partial(attack, eps=0.1) for name, attack in BUDGET.items()}, **FREE, **PIXELS}
 every_attack = pytest.mark.parametrize("attack", EVERY.values(), ids=EVERY)
 
 
@@ -152,7 +156,7 @@ def test_10_what_cannot_be_fooled_comes_back_valid(attack: Callable) -> None:
     x = some()
     found = attack(flat(), x, torch.zeros(3, dtype=torch.long))
     assert found.isfinite().all() and found.min() >= 0 and found.max() <= 1
-    if attack in FREE.values():
+    if attack in (*FREE.values(), *PIXELS.values()):
         assert torch.equal(found, x)
 
 

@@ -5,6 +5,7 @@ from .black_box import Oracle, Refused, Substitute, augmented, train_substitute
 from .carlini_wagner import carlini_wagner
 from .cppn import Patterns
 from .deepfool import deepfool
+from .every_pixel import corners, every_pixel, working
 from .evolved import Elites, map_elites
 from .features import match_features
 from .fgsm import fgsm, fgv
@@ -15,6 +16,7 @@ from .lots import Scaled, gradient_direction, hot_cold, hot_cold_direction, lots
 from .mutation import Pixels
 from .nes import nes
 from .noise import random_sign
+from .one_pixel import Generation, one_pixel, random_pixels
 from .rubbish import Rubbish, gradient_rubbish
 from .transform import transform_attack
 from .universal import Universal, universal_perturbation
@@ -22,9 +24,11 @@ from .universal import Universal, universal_perturbation
 bim = basic_iterative
 
 __all__ = [
-    "Coarse", "Elites", "Hidden", "L2Ball", "LADDER", "MaxBall", "Oracle", "Patterns", "Pixels", "Refused", "Rubbish", "Scaled", "Substitute",
-    "Universal", "augmented", "basic_iterative", "bim", "carlini_wagner", "deepfool", "fgsm", "fgv", "gradient_direction", "gradient_rubbish",
-    "hidden_command", "hot_cold", "hot_cold_direction", "kurakin_steps", "lbfgs", "least_likely", "lots", "lots_direction", "magnify",
-    "magnify_direction", "mangle", "map_elites", "match_features", "nes", "pgd", "random_sign", "smallest_scale", "steps_needed", "train_substitute",
-    "transform_attack", "universal_perturbation",
+    "Coarse", "Elites", "Generation", "Hidden", "L2Ball", "LADDER", "MaxBall", "Oracle", "Patterns", "Pixels",
+    "Refused", "Rubbish", "Scaled", "Substitute", "Universal", "augmented", "basic_iterative", "bim",
+    "carlini_wagner", "corners", "deepfool", "every_pixel", "fgsm", "fgv", "gradient_direction",
+    "gradient_rubbish", "hidden_command", "hot_cold", "hot_cold_direction", "kurakin_steps", "lbfgs",
+    "least_likely", "lots", "lots_direction", "magnify", "magnify_direction", "mangle", "map_elites",
+    "match_features", "nes", "one_pixel", "pgd", "random_pixels", "random_sign", "smallest_scale", "steps_needed",
+    "train_substitute", "transform_attack", "universal_perturbation", "working",
 ]  # fmt: skip

@@ -24,4 +24,5 @@ CHAPTERS: dict[str, tuple[str, ...]] = {
     "ch12_physical_world": ("lens_grid", "round_through", "destruction_rate", "eot_step"),
     "ch13_transfer_black_box": ("transfer_rates", "amplified", "jacobian_step", "slope_from_scores", "decibels"),
     "ch14_universal": ("fooling_share", "into_budget", "one_turn", "shared_part"),
+    "ch15_one_pixel": ("paint", "first_candidates", "one_generation", "reached"),
 }  # fmt: skip

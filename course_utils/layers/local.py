@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import Any
 
@@ -63,6 +64,21 @@ class Local:
         check_count(batch_size, "batch_size")
         boxes, patches, index = check_boxes(self.x, boxes, patches, index)
         regions = self._regions(boxes, *patches.shape[2:]) if self.why_not is None else {}
+        return self._scores(boxes, patches, index, regions, batch_size)
+
+    def pixels(self, places: Tensor, colours: Tensor, index: Tensor, *, batch_size: int = 256) -> Tensor:
+        """The scores [K, classes] of pictures `index` [K] with the pixel at row and column `places` int64 [K, 2] in colour [K, C].
+
+        These are patches of 1 x 1 inside the picture. What a pixel can reach is found out once, for all pixels; nothing is
+        checked here, and nothing read from the device.
+        """
+        which, parts = places[:, 0] * self.x.shape[3] + places[:, 1], {}
+        for region in self._of_pixels.values():  # steps that share a part go on sharing it
+            parts[id(region)] = region._replace(top=region.top[which], left=region.left[which])
+        regions = {node: parts[id(region)] for node, region in self._of_pixels.items()}
+        return self._scores(places, colours[:, :, None, None], index, regions, batch_size)
+
+    def _scores(self, boxes: Tensor, patches: Tensor, index: Tensor, regions: dict[fx.Node, Region], batch_size: int) -> Tensor:
         local = self.why_not is None and self._saved(regions) >= self.worth
         results = []
         with frozen(self.model), torch.no_grad():
@@ -77,6 +93,12 @@ class Local:
                     given = type(results[-1]).__name__
                     raise ValueError(f"the model gives a {given}; class scores [N, classes] are expected.")
         return torch.cat(results)
+
+    @functools.cached_property
+    def _of_pixels(self) -> dict[fx.Node, Region]:
+        """For each step the part of its map that each pixel can reach, row by row."""
+        every = torch.cartesian_prod(*map(torch.arange, self.x.shape[2:])).to(self.x.device)
+        return self._regions(every, 1, 1) if self.why_not is None else {}
 
     # ------------------------------------------------------------ preparation
 

@@ -16,7 +16,9 @@ from .. import runtime
 from ..data import WORLDS
 from ..data.downloads import FetchError
 from .decoders import Decoder
-from .networks import AENet10, AllConv, DenseNet10, FaceNet, LeNet, Normalized, SceneNet, SignNet, SmallVGG, StrideNet, TwoPairs
+from .networks import (
+    AENet10, AllConv, DenseNet10, FaceNet, LeNet, NiN, Normalized, SceneNet, SignNet, SmallVGG, StrideNet, TwoPairs,
+)  # fmt: skip
 from .residual import ResNet
 from .speech import SpeechNet
 
@@ -73,6 +75,8 @@ NETWORKS: dict[str, Callable[[], nn.Module]] = {
     "facenet-faces": FaceNet,  # chapter 17: an embedding, and a head that tells 40 people apart
     "facenet-orl": FaceNet,
     "smallvgg-cifar10": lambda: SmallVGG(width=16),
+    "smallvgg-signs": lambda: SmallVGG(_kinds("objects"), width=16),
+    "nin-signs": lambda: NiN(_kinds("objects"), width=32),
 }
 # Chapter 06's decoders: which layers of which networks they give pictures back from, and what these layers answer.
 DECODED: dict[str, dict[str, tuple[int, ...]]] = {

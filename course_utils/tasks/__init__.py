@@ -20,4 +20,5 @@ CHAPTERS: dict[str, tuple[str, ...]] = {
     "ch12_physical_world": ("fool_the_drive",),
     "ch13_transfer_black_box": ("fool_the_oracle",),
     "ch14_universal": ("few_for_all",),
+    "ch15_one_pixel": ("few_queries",),
 }
