@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -115,32 +116,44 @@ class Pairs(NamedTuple):
     slopes: Tensor  # [N, 2, pixels] how the still pictures change across and down
     inverse: Tensor  # [N, 8, 8] (J'J)^-1
     along: Tensor  # [N, 8] J't
+    length: Tensor  # [N] t't
 
     @classmethod
     def of(cls, still: Tensor, moving: Tensor) -> Pairs:
         t, slopes = centred(still), steepness(still)
         gram = squares(slopes, still)
         gram = gram + torch.diag_embed(1e-6 * gram.diagonal(dim1=1, dim2=2) + 1e-9)  # a blank picture has no slopes
-        return cls(t, moving, slopes, torch.linalg.inv(gram.double()).to(gram), onto(slopes, t, still))
+        return cls(t, moving, slopes, torch.linalg.inv(gram.double()).to(gram), onto(slopes, t, still), (t * t).sum(1))
 
     def agreement(self, i: Tensor) -> Tensor:
         """The correlation `[N]` of the still pictures with warped ones of mean 0."""
-        return (i * self.t).sum(1) / ((i * i).sum(1) * (self.t * self.t).sum(1)).sqrt().clamp_min(1e-12)
+        return (i * self.t).sum(1) / ((i * i).sum(1) * self.length).sqrt().clamp_min(1e-12)
 
     def change(self, i: Tensor) -> Tensor:
         """dp `[N, 8]`; at most 0.2, lest a bad step leaves the picture."""
         seen = onto(self.slopes, i, self.moving)
         ours = (self.inverse @ self.along[..., None])[..., 0]  # (J'J)^-1 J't
-        scale = ((self.t * self.t).sum(1) - (self.along * ours).sum(1)) / ((i * self.t).sum(1) - (seen * ours).sum(1)).clamp_min(1e-12)
+        scale = (self.length - (self.along * ours).sum(1)) / ((i * self.t).sum(1) - (seen * ours).sum(1)).clamp_min(1e-12)
         return (self.inverse @ (scale[:, None] * seen - self.along)[..., None])[..., 0].nan_to_num(0, 0, 0).clamp(-0.2, 0.2)
 
 
 def smoothed(x: Tensor) -> Tensor:
     """Grey pictures `[N, 1, H, W]` in single precision or more, a little out of focus, so that slopes reach farther than one pixel."""
-    grey = (x.float() if x.dtype.itemsize < 4 else x).mean(1, keepdim=True)
-    bell = torch.exp(-((torch.arange(5.0) - 2) ** 2) / (2 * 1.1**2)).to(grey)
-    down, across = (F.conv1d(F.pad(torch.eye(size).to(grey)[:, None], (2, 2), mode="replicate"), (bell / bell.sum())[None, None])[:, 0] for size in grey.shape[2:])
-    return down.T @ grey @ across  # as tables: faster than a convolution of one channel
+    grey = x.to(torch.promote_types(x.dtype, torch.float32))
+    grey = grey.mean(1, keepdim=True) if grey.shape[1] > 1 else grey
+    bell = torch.exp(-((torch.arange(5.0) - 2) ** 2) / (2 * 1.1**2))
+    down, across = (band(bell / bell.sum(), size).to(grey) for size in grey.shape[2:])
+    return down @ grey @ across.T  # as tables: faster than a convolution of one channel
+
+
+def band(weights: Tensor, size: int) -> Tensor:
+    """A weighted mean around each place of an axis, one a row: `[size, size]`. Beyond the ends the axis goes on as at its ends."""
+    reach = len(weights) // 2
+    table = torch.zeros(size, size)
+    rows = torch.arange(size)
+    for offset, weight in enumerate(weights.tolist(), -reach):
+        table.index_put_((rows, (rows + offset).clamp(0, size - 1)), torch.tensor(weight), accumulate=True)
+    return table
 
 
 def centred(values: Tensor) -> Tensor:
@@ -157,43 +170,54 @@ def places(x: Tensor) -> tuple[Tensor, Tensor]:
 
 def steepness(x: Tensor) -> Tensor:
     """How pictures `[N, 1, H, W]` change across and down: `[N, 2, pixels]`."""
-    padded = F.pad(x, (1, 1, 1, 1), mode="replicate")[:, 0]
-    across = (padded[:, 1:-1, 2:] - padded[:, 1:-1, :-2]) * ((x.shape[3] - 1) / 4)
-    down = (padded[:, 2:, 1:-1] - padded[:, :-2, 1:-1]) * ((x.shape[2] - 1) / 4)
-    return torch.stack([across, down], 1).flatten(2)
+    slope = torch.tensor([-0.5, 0.0, 0.5])
+    down, across = (band(slope * (size - 1) / 2, size).to(x) for size in x.shape[2:])
+    return torch.cat([x @ across.T, down @ x], 1).flatten(2)
 
 
 # J has a column for each of a homography's 8 parameters: u a, v a, a, u d, v d, d, -u (u a + v d), -v (u a + v d), where a and d are the slopes
-# across and down at the place (u, v). Each is a sum of a slope times one of these powers, so J itself, 8 pictures large, is never written down.
-POWERS = ("1", "u", "v", "uu", "uv", "vv")
-J = [{"a": "u"}, {"a": "v"}, {"a": "1"}, {"d": "u"}, {"d": "v"}, {"d": "1"}, {"a": "uu", "d": "uv"}, {"a": "uv", "d": "vv"}]
+# across and down at the place (u, v). Each is a slope times one of these powers of u and v, or minus the sum of two such products. So sums over
+# J's columns are sums of slopes times powers, and J itself, 8 pictures large, is never written down.
+POWERS = ((0, 0), (1, 0), (0, 1), (2, 0), (1, 1), (0, 2))  # 1, u, v, uu, uv, vv
+J = ({"a": 1}, {"a": 2}, {"a": 0}, {"d": 1}, {"d": 2}, {"d": 0}, {"a": 3, "d": 4}, {"a": 4, "d": 5})  # which power goes with which slope
 
 
 def combined(like: Tensor) -> Tensor:
-    """J's columns from slopes times powers: `[8, 12]`."""
-    signs = [[(-1.0 if len(column) > 1 else 1.0) * (column.get(slope) == power) for slope in "ad" for power in POWERS] for column in J]
-    return torch.tensor(signs, dtype=like.dtype, device=like.device)
+    """J's columns from the slope across times the 6 powers and the slope down times the 6 powers: `[8, 12]`."""
+    signs = torch.zeros(8, 2, 6)
+    for row, column in enumerate(J):
+        for slope, power in column.items():
+            signs[row, "ad".index(slope), power] = 1 if len(column) == 1 else -1
+    return signs.flatten(1).to(like)
 
 
-def powers(x: Tensor) -> Tensor:
-    """1, u, v, uu, uv and vv at the places (u, v) of pictures: `[pixels, 6]`."""
-    u, v = (part.flatten() for part in torch.broadcast_tensors(*places(x)))
-    return torch.stack([torch.ones_like(u), u, v, u * u, u * v, v * v], 1)
+def powers(x: Tensor, exponents: Sequence[tuple[int, int]] = POWERS) -> Tensor:
+    """u^p v^q at the places (u, v) of pictures, a row for each pair of exponents: `[..., pixels]`."""
+    u, v = places(x)
+    return torch.stack([(u**p * v**q).flatten() for p, q in exponents])
+
+
+def sums(values: Tensor, weights: Tensor) -> Tensor:
+    """Sums of `[N, K, pixels]` with weights `[M, pixels]`: `[N, K, M]`. The short table in front makes the product three times as fast."""
+    return (weights @ values.flatten(0, 1).T).T.unflatten(0, values.shape[:2])
 
 
 def onto(slopes: Tensor, values: Tensor, like: Tensor) -> Tensor:
-    """J' times vectors `[N, pixels]` of mean 0: `[N, 8]` (they have no part along J's means)."""
-    return ((slopes * values[:, None]) @ powers(like)).flatten(1) @ combined(values).T
+    """J' times vectors `[N, pixels]` of mean 0 (so that J's own means do not count): `[N, 8]`."""
+    return sums(slopes * values[:, None], powers(like)).flatten(1) @ combined(values).T
 
 
 def squares(slopes: Tensor, like: Tensor) -> Tensor:
     """J'J with J's columns of mean 0: `[N, 8, 8]`."""
-    table, signs = powers(like), combined(slopes)
+    signs = combined(slopes)
+    exponents = [(p, q) for p in range(5) for q in range(5 - p)]  # of products of two powers
+    which = [exponents.index((p + r, q + s)) for p, q in POWERS for r, s in POWERS]
     across, down = slopes.unbind(1)
-    a, b, c = ((one * other) @ (table[:, :, None] * table[:, None]).flatten(1) for one, other in ((across, across), (across, down), (down, down)))
-    all_pairs = torch.stack([a, b, b, c], 1).view(-1, 2, 2, 6, 6).transpose(2, 3).reshape(-1, 12, 12)
-    mean = (slopes @ table).flatten(1) @ signs.T
-    return signs @ all_pairs @ signs.T - mean[:, :, None] * mean[:, None] / slopes.shape[2]
+    table = powers(like, exponents)
+    aa, ad, dd = (((table @ (one * other).T)[which]).T.view(-1, 6, 6) for one, other in ((across, across), (across, down), (down, down)))
+    whole = torch.cat([torch.cat([aa, ad], 2), torch.cat([ad, dd], 2)], 1)  # [N, 12, 12]
+    mean = sums(slopes, powers(like)).flatten(1) @ signs.T
+    return signs @ whole @ signs.T - mean[:, :, None] * mean[:, None] / slopes.shape[2]
 
 
 def followed(warp: Tensor, change: Tensor) -> Tensor:
