@@ -18,6 +18,7 @@ from .nes import nes
 from .noise import random_sign
 from .one_pixel import Generation, one_pixel, random_pixels
 from .rubbish import Rubbish, gradient_rubbish
+from .stickers import Stickers, random_stickers, scattered, stickers, stuck
 from .transform import transform_attack
 from .universal import Universal, universal_perturbation
 
@@ -25,10 +26,11 @@ bim = basic_iterative
 
 __all__ = [
     "Coarse", "Elites", "Generation", "Hidden", "L2Ball", "LADDER", "MaxBall", "Oracle", "Patterns", "Pixels",
-    "Refused", "Rubbish", "Scaled", "Substitute", "Universal", "augmented", "basic_iterative", "bim",
+    "Refused", "Rubbish", "Scaled", "Stickers", "Substitute", "Universal", "augmented", "basic_iterative", "bim",
     "carlini_wagner", "corners", "deepfool", "every_pixel", "fgsm", "fgv", "gradient_direction",
     "gradient_rubbish", "hidden_command", "hot_cold", "hot_cold_direction", "kurakin_steps", "lbfgs",
     "least_likely", "lots", "lots_direction", "magnify", "magnify_direction", "mangle", "map_elites",
-    "match_features", "nes", "one_pixel", "pgd", "random_pixels", "random_sign", "smallest_scale", "steps_needed",
+    "match_features", "nes", "one_pixel", "pgd", "random_pixels", "random_sign", "random_stickers", "scattered", "smallest_scale",
+    "steps_needed", "stickers", "stuck",
     "train_substitute", "transform_attack", "universal_perturbation", "working",
 ]  # fmt: skip
