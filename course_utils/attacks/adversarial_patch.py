@@ -35,8 +35,8 @@ class Spots(NamedTuple):
 
 
 def adversarial_patch(
-    model: nn.Module, images: Tensor, target: int, *, share: Share = (0.05, 0.15), rotation: float = 22.5, shape: str = "disc",
-    side: int | None = None, steps: int = 200, batch: int = 16, rate: float = 0.1, generator: torch.Generator | None = None,
+    model: nn.Module, images: Tensor, target: int, *, share: Share = (0.05, 0.2), rotation: float = 22.5, shape: str = "disc",
+    side: int | None = None, steps: int = 200, batch: int = 16, rate: float = 0.3, generator: torch.Generator | None = None,
 ) -> Patch:  # fmt: skip
     """Adversarial patch (Brown 2017): p = argmax E over pictures x, places l and transforms t of log P(target | A(p, x, l, t)).
 
