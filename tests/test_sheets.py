@@ -29,8 +29,8 @@ def streams(pdf: bytes) -> str:
 
 def images(pdf: bytes) -> list[tuple[float, float, float, float]]:
     """Width, height, left and bottom of each picture on the page, in millimetres."""
-    found = re.findall(r"([\d.]+) 0 0 ([\d.]+) ([\d.]+) ([\d.]+) cm\s+/I\d+ Do", streams(pdf))
-    return [tuple(POINT * float(v) for v in four) for four in found]
+    found = re.findall(r"1 0 0 1 ([\d.]+) ([\d.]+) cm\s+([\d.]+) 0 0\s+-?([\d.]+) 0 [\d.]+ cm\s+/I\d+ Do", streams(pdf))
+    return [tuple(POINT * float(v) for v in (wide, tall, left, bottom)) for left, bottom, wide, tall in found]
 
 
 @pytest.mark.parametrize(("paper", "size"), [("a4", (210, 297)), ("letter", (215.9, 279.4))])
@@ -41,7 +41,7 @@ def test_the_page_and_the_piece_have_their_true_size(paper: str, size: tuple[flo
     box = [float(v) for v in re.search(rb"/MediaBox \[ *([\d. ]+)\]", pdf)[1].split()]
     assert box[:2] == [0, 0] and [POINT * v for v in box[2:]] == pytest.approx(size, abs=0.05)
     ((wide, tall, left, bottom),) = images(pdf)
-    assert (wide, tall) == pytest.approx((75, 50), abs=0.6) and left == pytest.approx(15, abs=0.6) and size[1] - bottom - tall == pytest.approx(31, abs=0.6)
+    assert (wide, tall) == pytest.approx((75, 50), abs=0.01) and left == pytest.approx(15, abs=0.01) and size[1] - bottom - tall == pytest.approx(31, abs=0.01)
 
 
 def test_cut_marks_and_the_ruler_stand_where_they_should() -> None:
