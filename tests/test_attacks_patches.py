@@ -14,9 +14,9 @@ from torch import Tensor, nn
 
 from course_utils import data, models, runtime, transforms
 from course_utils.attacks import (
-    adversarial_patch, nonprintability, paste, pasted, printable, printed, robust_stickers, strongest, unprintable,
+    adversarial_patch, nonprintability, pasted, printable, printed, robust_stickers, strongest, unprintable,
 )  # fmt: skip
-from course_utils.attacks.adversarial_patch import Patch, Spots, outline, spots
+from course_utils.attacks.adversarial_patch import Patch, Spots, outline, paste, spots
 from course_utils.data import faces
 from course_utils.models import Restricted
 from course_utils.runtime import generator

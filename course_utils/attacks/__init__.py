@@ -1,6 +1,6 @@
 """The attacks. Each is a function: attack(model, x, y=None, *, eps=..., ...) -> x_adv."""
 
-from .adversarial_patch import Patch, adversarial_patch, paste, pasted
+from .adversarial_patch import Patch, adversarial_patch, pasted
 from .balls import L2Ball, MaxBall
 from .black_box import Oracle, Refused, Substitute, augmented, train_substitute
 from .carlini_wagner import carlini_wagner
@@ -33,7 +33,7 @@ __all__ = [
     "augmented", "basic_iterative", "bim", "carlini_wagner", "corners", "deepfool", "every_pixel", "fgsm", "fgv",
     "gradient_direction", "gradient_rubbish", "hidden_command", "hot_cold", "hot_cold_direction", "kurakin_steps", "lbfgs",
     "least_likely", "lots", "lots_direction", "magnify", "magnify_direction", "mangle", "map_elites", "match_features",
-    "nes", "nonprintability", "one_pixel", "paste", "pasted", "pgd", "printable", "printed", "random_pixels", "random_sign",
+    "nes", "nonprintability", "one_pixel", "pasted", "pgd", "printable", "printed", "random_pixels", "random_sign",
     "random_stickers", "robust_stickers", "scattered", "smallest_scale", "steps_needed", "stickers", "strongest", "stuck",
     "train_substitute", "transform_attack", "universal_perturbation", "unprintable", "working",
 ]  # fmt: skip

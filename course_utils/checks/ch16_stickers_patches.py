@@ -32,9 +32,6 @@ def patch_matrix(side: float, across: float, down: float, turn: float, size: int
     return placed()(side, across, down, turn, size)
 
 
-# ---------------------------------------------------------------- stickers
-
-
 def stuck(here: Callable = lambda x0, y0, x1, y1: (slice(y0, y1), slice(x0, x1)), put: Callable = lambda under, add: under + add,
           clip: Callable = lambda z, x: z.clamp(0, 1), step: Callable = lambda z: z, channels: slice = slice(None),
           of: Callable = lambda boxes, k: boxes[k]) -> Callable[..., Tensor]:  # fmt: skip - where a sticker lies, what it does, what is clipped at the end and after each
@@ -57,10 +54,7 @@ def walls() -> Iterator[Case]:
         sides = torch.stack([torch.randint(2, high, (4, len(adds)), generator=chance) for high in (6, 4)], 2)
         boxes = torch.cat([corner, torch.minimum(corner + sides, torch.tensor([11, 8]))], 2)
         boxes[0] = torch.tensor([2, 1, 7, 4]) + torch.arange(len(adds))[:, None] % 2  # these overlap
-        yield {"x": torch.rand(4, channels, 8, 11, generator=chance), "boxes": boxes, "adds": torch.tensor(adds)}
-
-
-# ---------------------------------------------------------------- printing
+        yield {"x": 0.1 + 0.8 * torch.rand(4, channels, 8, 11, generator=chance), "boxes": boxes, "adds": torch.tensor(adds)}
 
 
 def far(distance: Callable = lambda d: d.square().sum(2).sqrt(), together: Callable = lambda d: d.prod(1)) -> Callable[..., Tensor]:
@@ -70,12 +64,7 @@ def far(distance: Callable = lambda d: d.square().sum(2).sqrt(), together: Calla
 def colours() -> Iterator[Case]:
     for seed, count, channels in ((0, 4, 3), (1, 6, 3), (2, 5, 1)):
         chance = generator(seed)
-        x, palette = torch.rand(3, channels, 4, 5, generator=chance), torch.rand(count, channels, generator=chance)
-        x[1, :, 2, 3] = palette[1]  # one pixel is printable
-        yield {"x": x, "palette": palette}
-
-
-# ---------------------------------------------------------------- the cost
+        yield {"x": torch.rand(3, channels, 4, 5, generator=chance), "palette": torch.rand(count, channels, generator=chance)}
 
 
 def cost(size: Callable = lambda d: d.flatten(1).norm(dim=1), chance: Callable = lambda s, t: -s.log_softmax(2).gather(2, t[None, :, None].expand(len(s), -1, 1))[..., 0],
@@ -86,23 +75,17 @@ def cost(size: Callable = lambda d: d.flatten(1).norm(dim=1), chance: Callable =
 def views() -> Iterator[Case]:
     for seed, count, seen, weight in ((0, 4, 3, 0.37), (1, 5, 2, 2.1), (2, 2, 6, 0.0)):
         chance = generator(seed)
-        mask = (torch.rand(1, 1, 4, 6, generator=chance) < 0.5).float()
         yield {"scores": 2 * torch.randn(seen, count, 5, generator=chance), "target": torch.randint(5, (count,), generator=chance),
-               "change": torch.rand(count, 3, 4, 6, generator=chance) - 0.5, "mask": mask, "weight": weight}  # fmt: skip
-
-
-# ---------------------------------------------------------------- the patch
+               "change": torch.rand(count, 3, 4, 6, generator=chance) - 0.5, "mask": (torch.rand(1, 1, 4, 6, generator=chance) < 0.5).float(), "weight": weight}  # fmt: skip
 
 
 def placed(angle: Callable = math.radians, scale: Callable = lambda side, size: size / side, turned: Callable = lambda c, s: ((c, s), (-s, c)),
-           offset: Callable = lambda m, right, low: (-(m[0][0] * right + m[0][1] * low), -(m[1][0] * right + m[1][1] * low)),
-           middle: Callable = lambda across, down, side, size: ((2 * across - size) / side, (2 * down - size) / side)) -> Callable[..., Tensor]:  # fmt: skip
+           offset: Callable = lambda m, right, low: (-(m[0][0] * right + m[0][1] * low), -(m[1][0] * right + m[1][1] * low)), middle: Callable = lambda across, down, side, size: ((2 * across - size) / side, (2 * down - size) / side)) -> Callable[..., Tensor]:  # fmt: skip
     """turn in radians; pixels of the picture in one of the patch; the turn back; what the patch's middle is moved by."""
 
     def answer(side: float, across: float, down: float, turn: float, size: int) -> Tensor:
         back, many = turned(math.cos(angle(turn)), math.sin(angle(turn))), scale(side, size)
-        shift = offset(back, *middle(across, down, side, size))
-        return torch.tensor([[many * back[row][0], many * back[row][1], shift[row]] for row in (0, 1)])
+        return torch.tensor([[many * part[0], many * part[1], shift] for part, shift in zip(back, offset(back, *middle(across, down, side, size)))])
 
     return answer
 
@@ -120,17 +103,13 @@ EXERCISES = (
     ), mistakes=(
         (stuck(lambda x0, y0, x1, y1: (slice(x0, x1), slice(y0, y1))), "rows and columns are swapped: a box is x0, y0, x1, y1, and a picture is [C, rows, columns]."),
         (stuck(put=lambda under, add: torch.full_like(under, float(add > 0))), "the stickers are painted over the picture; the formula adds them: z[...] += add."),
-        (stuck(put=lambda under, add: torch.full_like(under, add)), "the pixels below a sticker are replaced by what it adds; add it."),
-        (stuck(put=lambda under, add: under - add), "what a sticker adds is subtracted."),
+(stuck(put=lambda under, add: under - add), "what a sticker adds is subtracted."),
         (stuck(put=lambda under, add: under + abs(add)), "all stickers are bright; the numbers of dark ones are negative: do not take abs."),
         (stuck(step=lambda z: z.clamp(0, 1)), "it is clipped after each sticker; where a dark and a bright one meet that is another picture. N stands around the whole sum: clip once, at the end."),
-        (stuck(clip=lambda z, x: z), "pixels leave [0, 1]; clip at the end: .clamp(0, 1)."),
-        (stuck(clip=lambda z, x: z.clamp(x.min(), x.max())), "the result is clipped to the range found in x; pixels may use all of [0, 1]: .clamp(0, 1)."),
+        (stuck(clip=lambda z, x: z), "pixels leave [0, 1]; clip at the end: .clamp(0, 1)."), (stuck(clip=lambda z, x: z.clamp(x.min(), x.max())), "the result is clipped to the range found in x; pixels may use all of [0, 1]: .clamp(0, 1)."),
         (stuck(lambda x0, y0, x1, y1: (slice(y0, y1 + 1), slice(x0, x1 + 1))), "a row and a column too many: y1 and x1 are the first that are not covered."),
-        (stuck(lambda x0, y0, x1, y1: (slice(y0, y0 + y1), slice(x0, x0 + x1))), "x1 and y1 are taken for width and height; they are where the box ends."),
-        (stuck(channels=slice(0, 1)), "only the first channel gets the sticker; all do."),
-        (stuck(of=lambda boxes, k: boxes[0]), "all pictures get the first picture's stickers; boxes[k] are those of picture k."),
-        (stuck(put=lambda under, add: under), "the pictures come back as they were."),
+        (stuck(lambda x0, y0, x1, y1: (slice(y0, y0 + y1), slice(x0, x0 + x1))), "x1 and y1 are taken for width and height; they are where the box ends."), (stuck(channels=slice(0, 1)), "only the first channel gets the sticker; all do."),
+        (stuck(of=lambda boxes, k: boxes[0]), "all pictures get the first picture's stickers; boxes[k] are those of picture k."), (stuck(put=lambda under, add: under), "the pictures come back as they were."),
         (stuck(put=lambda under, add: under + math.copysign(1, add)), "every sticker adds 1 or -1; its own number in adds says how much."),
     )),
     Exercise("printing_error", printing_error, colours, difficulty=1, minutes=8, battery=PICTURES, what="the score", hints=(
@@ -139,14 +118,10 @@ EXERCISES = (
         "(x[:, None] - palette[None, :, :, None, None]).norm(dim=2).prod(1)",
     ), mistakes=(
         (far(together=lambda d: d.sum(1)), "the distances are added up; they are multiplied, so that one near colour is enough."),
-        (far(together=lambda d: d.amin(1)), "this is the distance of the nearest colour; the score of the paper multiplies all of them."),
-        (far(together=lambda d: d.mean(1)), "the distances are averaged; they are multiplied."),
-        (far(lambda d: d.square().sum(2)), "the distances are squared; take the length: .norm(dim=2)."),
+        (far(together=lambda d: d.amin(1)), "this is the distance of the nearest colour; the score of the paper multiplies all of them."), (far(lambda d: d.square().sum(2)), "the distances are squared; take the length: .norm(dim=2)."),
         (far(lambda d: d.abs().sum(2)), "the channels' differences are added up; |p - c| is the length, with squares and a root."),
-        (far(lambda d: d.abs().amax(2)), "the largest difference of the channels is taken; |p - c| is the length, with squares and a root."),
         (far(lambda d: d.square().mean(2).sqrt()), "the squares are averaged over the channels; they are added up: .norm(dim=2)."),
         (far(lambda d: d.sum(2)), "signs are kept, so that differences of the channels cancel; take the length: .norm(dim=2)."),
-        (lambda x, palette: printing_error(x, palette).log(), "this is the score's logarithm."),
     )),
     Exercise("rp2_cost", rp2_cost, views, difficulty=2, minutes=15, battery=TENSORS, what="the cost", hints=(
         "Two parts, each one number a picture: how large the change is below the mask, and what the views cost in the mean.",
