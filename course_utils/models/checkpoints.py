@@ -68,7 +68,7 @@ NETWORKS: dict[str, Callable[[], nn.Module]] = {
     "chain-signs": lambda: ResNet(_kinds("signs"), shortcuts=False),  # chapter 06's control: the same blocks, no shortcuts
     "chain-gtsrb": lambda: ResNet(shortcuts=False),
     "scenenet-scenes": lambda: SceneNet(_kinds("photos")),
-    "detector-scenes": lambda: Normalized(Detector(len(scenes.GROUPS)), 0.45, 0.25),  # chapter 16: finds the signs in street scenes
+    "detector-scenes": lambda: Detector(len(scenes.GROUPS)),  # chapter 16: finds the signs in street scenes
     "allconv-signs": lambda: AllConv(_kinds("objects"), width=32),
     "allconv-cifar10": lambda: AllConv(width=48),  # half the paper's width: what two cores train
     "speechnet-spoken": SpeechNet,
