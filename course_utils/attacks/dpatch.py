@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from .. import runtime
 from ..models.detector import detection_loss
 from ..runtime import check_count, check_positive
+from .common import wide
 
 PLACES = ("corner", "random")
 
@@ -45,19 +46,18 @@ def dpatch(
     checked(model, images, boxes, labels, target), spot(place, side, images, chance)  # refused now rather than in the loop
     x = runtime.detached(images)
     with runtime.frozen(model):
-        patch = (0.5 + 0.1 * torch.randn(x.shape[1], side, side, generator=chance)).clamp(0, 1).to(x).requires_grad_()
-        adam, losses = torch.optim.Adam([patch], step), []
+        patch = (0.5 + 0.1 * torch.randn(x.shape[1], side, side, generator=chance)).clamp(0, 1).to(wide(x)).requires_grad_()
+        adam, losses = torch.optim.Adam([patch], step, maximize=target is None), []
         for number in range(steps):
             chosen = some(len(x), batch, chance).to(x.device)
             box = spot(place, side, x, chance)
             truth, kinds = (boxes[chosen], labels[chosen]) if target is None else only(box, target, len(chosen), boxes)
             loss = detection_loss(model(paste(x[chosen], patch, box[:2])), truth, kinds)
-            (slope,) = torch.autograd.grad(loss, patch)
-            patch.grad = -slope if target is None else slope  # Adam goes down: the untargeted patch shall go up
+            (patch.grad,) = torch.autograd.grad(loss, patch)
             adam.step()
             patch.data.clamp_(0, 1)
             losses.append(loss.detach())
-        return DPatch(patch.detach(), box, torch.stack(losses))
+        return DPatch(patch.detach().to(x.dtype), box, torch.stack(losses))
 
 
 def paste(x: Tensor, patch: Tensor, place: tuple[int, int] = (0, 0)) -> Tensor:
@@ -107,7 +107,7 @@ def only(box: tuple[int, int, int, int], target: int, count: int, like: Tensor) 
 
 def checked(model: nn.Module, images: Tensor, boxes: Tensor, labels: Tensor, target: int | None) -> None:
     """Refuse a truth that does not fit the scenes, or classes that the model does not know."""
-    runtime.check_pictures(images, model, name="images")
+    runtime.check_batch(images, None, model)
     with runtime.frozen(model), torch.no_grad():
         answer = model(images[:1])
         detection_loss(answer, boxes[:1], labels[:1])  # its form

@@ -1,4 +1,4 @@
-"""Mean average precision: how good a detector is, as COCO counts it (by pycocotools)."""
+"""How good a detector is: mean average precision as COCO counts it (by pycocotools), and the share of the true boxes that it finds."""
 
 from __future__ import annotations
 
@@ -44,6 +44,22 @@ def mean_average_precision(found: Detections, boxes: Tensor, labels: Tensor, *, 
         run.evaluate()
         run.accumulate()
     return float(run.eval["precision"].mean())  # [thresholds, 101 recalls, classes, 1, 1]
+
+
+def recall(found: Detections, boxes: Tensor, labels: Tensor, *, least: float = 0.5, threshold: float = 0.5) -> float:
+    """The share of the true boxes that are found: by a box of their class with a score of at least `least` and an overlap of at least `threshold`.
+
+    False alarms do not count. With a patch's box and its target as the truth it is the share of the scenes that show the target there.
+    """
+    from torchvision.ops import box_iou
+
+    checked(found, boxes, labels, threshold)
+    seen = []
+    for guesses, scores, kinds, truth, classes in zip(*found, boxes, labels):
+        there = classes >= 0
+        fits = (box_iou(truth[there].to(guesses), guesses) >= threshold) & (classes[there].to(kinds.device)[:, None] == kinds) & (scores >= least)
+        seen.append(fits.any(1))
+    return torch.cat(seen).float().mean().item()
 
 
 def of_truth(boxes: Tensor, labels: Tensor) -> list[dict[str, Any]]:

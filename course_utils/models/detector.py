@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .. import runtime
@@ -89,7 +88,7 @@ def detection_loss(answer: Answer, boxes: Tensor, labels: Tensor) -> Tensor:
     checked(answer, boxes, labels)
     classes, whose = assigned(answer.places, boxes.to(answer.boxes), labels)
     something = classes >= 0
-    wanted = F.one_hot(classes + 1, answer.scores.shape[2] + 1)[..., 1:].to(answer.scores)
+    wanted = (classes[..., None] == torch.arange(answer.scores.shape[2], device=classes.device)).to(answer.scores)
     seen = sigmoid_focal_loss(answer.scores, wanted, reduction="sum")
     apart = generalized_box_iou_loss(answer.boxes, whose, reduction="none").where(something, 0).sum()
     return (seen + apart) / something.sum().clamp_min(1)
