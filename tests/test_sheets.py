@@ -44,6 +44,17 @@ def test_the_page_and_the_piece_have_their_true_size(paper: str, size: tuple[flo
     assert (wide, tall) == pytest.approx((75, 50), abs=0.01) and left == pytest.approx(15, abs=0.01) and size[1] - bottom - tall == pytest.approx(31, abs=0.01)
 
 
+def test_a_page_keeps_its_places_however_often_it_is_saved(tmp_path: Path, recwarn: pytest.WarningsRecorder) -> None:
+    """Also under the course's style, which lets figures arrange themselves."""
+    show.style()
+    pages = show.sheets([show.Piece(torch.rand(3, 16, 24), 75.0)])
+    before = pages[0].axes[0].get_position().extents.tolist()
+    for _ in range(2):
+        show.save_pdf(pages, "twice")
+        pages[0].savefig(tmp_path / "page.png")
+    assert pages[0].axes[0].get_position().extents.tolist() == before and not recwarn.list
+
+
 def test_cut_marks_and_the_ruler_stand_where_they_should() -> None:
     (page,) = show.sheets([show.Piece(torch.rand(3, 10, 10), 40.0)])
     lines = [(*line.get_xdata(), *line.get_ydata()) for line in page.artists if hasattr(line, "get_xdata")] or [

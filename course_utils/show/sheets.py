@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import PlaceHolderLayoutEngine
 from matplotlib.lines import Line2D
 from torch import Tensor
 
@@ -58,7 +59,7 @@ def sheets(pieces: Sequence[Piece], *, paper: str = "a4") -> list[Figure]:
 
 def blank(width: float, height: float) -> Figure:
     """An empty page with a ruler, by which one sees whether the printer kept the size."""
-    page = Figure(figsize=(width / INCH, height / INCH))
+    page = Figure(figsize=(width / INCH, height / INCH), layout=PlaceHolderLayoutEngine(True, True))  # one that moves nothing; "none" would become the usual one when it is saved
     line(page, [MARGIN, MARGIN + RULER], [8, 8], width, height)
     for tick in range(6):
         line(page, [MARGIN + 10 * tick] * 2, [6.5, 8], width, height)

@@ -11,7 +11,7 @@ from .. import attacks, data, models, runtime
 from ..checking import Mistake, OpenTask, call, expect, returned
 from .ch13_transfer_black_box import Quiet, nothing_but
 
-NETWORK, PICTURES, EACH, SEED = "signnet-signs", 24, 40, 5  # the chapter shows the pictures of seed 0
+NETWORK, PICTURES, EACH, SEED = "signnet-signs", 16, 40, 5  # the chapter shows the pictures of seed 0
 COVER, ADDS = 0.015, (-1.0, 1.0)
 
 
@@ -55,7 +55,7 @@ def at_random(oracle: attacks.Oracle, x: Tensor, y: Tensor) -> Tensor:
 
 
 TASKS = (
-    OpenTask("two_stickers", at_random, fooled, goal=65.0, minutes=20, hints=(
+    OpenTask("two_stickers", at_random, fooled, goal=75.0, minutes=20, hints=(
         "All pictures can be asked about in one call, each with stickers of its own. How far stickers get is best seen in the scores: the largest other score minus that of y.",
         "Stickers that nearly work have neighbours that work. Keep each picture's best boxes, and try boxes near them; one sticker can move while the other stays.",
         "All that is allowed should be used: two stickers of 8 x 2 pixels cover 32 of 34. Begin near the middle, where the sign is.",
