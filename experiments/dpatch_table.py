@@ -22,8 +22,8 @@ from .train_detector import HELD_OUT, NAME, street
 
 STEPS, REACH = 300, 48
 SHARE = 0.04
-SIZES, PLACES = (0.01, 0.02, 0.03, 0.04, 0.06), {"corner": (0, 0), "middle": (77, 77), "below": (77, 154), "random": "random"}
-TARGETS = ("Stop", "Prohibition", "Warning", "Bus stop")
+SIZES, PLACES = (0.01, 0.02, 0.04), {"corner": (0, 0), "middle": (77, 77), "random": "random"}
+TARGETS = ("Stop", "Prohibition")
 
 
 @functools.lru_cache(maxsize=1)

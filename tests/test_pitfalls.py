@@ -1,6 +1,4 @@
 """Mistakes of well-known attack libraries, one test each, in the order of `../shared/anchors/attacks.md`, section 5.
-
-Number 5 concerns patches, which the course does not have yet.
 """
 
 from __future__ import annotations
@@ -91,6 +89,15 @@ def test_4_without_a_target_something_changes(attack: Callable) -> None:
     found = attack(net, x, y)
     loss = [nn.functional.cross_entropy(net(pictures).double(), y, reduction="none") for pictures in (x, found)]  # else a sure one's is 0
     assert (found != x).flatten(1).any(1).all() and (loss[1] > loss[0]).all()
+
+
+def test_5_a_patch_is_made_for_any_detector() -> None:
+    """Also for one inside another module, in double precision, with a frozen and a training part, and with the seeds of others left alone."""
+    net = nn.Sequential(models.Detector(3, width=4, head=8)).double().train().requires_grad_(False)
+    x, boxes, states = torch.rand(2, 3, 32, 40, dtype=torch.float64), torch.tensor([[[4.0, 4, 20, 20]]]).repeat(2, 1, 1), torch.get_rng_state()
+    with torch.no_grad():
+        got = attacks.dpatch(net, x, boxes, torch.tensor([[0], [-1]]), steps=2, share=0.1)
+    assert got.patch.dtype == torch.float64 and 0 <= got.patch.min() and got.patch.max() <= 1 and net.training and torch.equal(torch.get_rng_state(), states)
 
 
 @every_attack
