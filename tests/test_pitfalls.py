@@ -1,5 +1,4 @@
-"""Mistakes of well-known attack libraries, one test each, in the order of `../shared/anchors/attacks.md`, section 5.
-"""
+"""Mistakes of well-known attack libraries, one test each, in the order of `../shared/anchors/attacks.md`, section 5."""
 
 from __future__ import annotations
 

@@ -51,7 +51,7 @@ def dpatch(
     with runtime.frozen(model):
         patch = (0.5 + 0.1 * torch.randn(x.shape[1], side, side, generator=chance)).clamp(0, 1).to(wide(x)).requires_grad_()
         adam, losses = torch.optim.Adam([patch], step, maximize=target is None), []
-        for number in range(steps):
+        for _ in range(steps):
             chosen = some(len(x), batch, chance).to(x.device)
             box = spot(place, side, x, chance)
             truth, kinds = (boxes[chosen], labels[chosen]) if target is None else only(box, target, len(chosen), boxes)
