@@ -86,6 +86,6 @@ def run(record: Callable[[str, str, str, int, str], None]) -> None:
     training.train(net, maps, truth, epochs=EPOCHS, batch_size=BATCH, lr=RATE, optimizer="adam", weight_decay=0, loss=loss, label=NAME)
     path = models.save(net, NAME)
     score = precision(models.load(NAME), held)
-    note = f"on the first layers of `{UNDER}`, which stay as they are; eleven groups of signs, three or four in a scene, one to four where it is tested"
-    record(NAME, f"drawn, {SCENES:,} scenes and their mirror images", f"mAP@0.5 {score:.3f} on {HELD}", 0, note)
+    note = f"the accuracy is the mean average precision at an overlap of 0.5; on the first layers of `{UNDER}`, which stay as they are; eleven groups of signs, three or four in a scene, one to four where it is tested"
+    record(NAME, f"drawn, {SCENES:,} scenes and their mirror images", f"{100 * score:.2f} % of {HELD}", 0, note)
     print(f"{NAME}: mAP@0.5 {score:.3f}, {path.stat().st_size / 1e6:.2f} MB, {time.time() - start:.0f} s")

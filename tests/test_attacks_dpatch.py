@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import softplus
 
 from course_utils import attacks, measure, models, runtime
 from course_utils.attacks import dpatch, paste
 from course_utils.attacks.dpatch import side_of
 from course_utils.data import scenes
+from course_utils.models.detector import assigned
 from course_utils.runtime import generator
 from tests.test_attacks import needs_cuda, trace
 from tests.test_detector import pictures, small
@@ -39,7 +41,13 @@ def test_it_is_adam_on_the_detectors_loss(target: int | None) -> None:
         leaf = patch.clone().requires_grad_()
         scene = x.clone()
         scene[:, :, 5:17, 7:19] = leaf
-        loss = models.detection_loss(net(scene), *truth)
+        if target is None:
+            yes = torch.zeros(2, 48, 3).double().scatter(2, assigned(net(scene).places, *truth)[0].clamp_min(0)[..., None], 1.0)
+            yes = yes * (assigned(net(scene).places, *truth)[0] >= 0)[..., None]
+            said = net(scene).scores
+            loss = (yes * softplus(-said) + (1 - yes) * softplus(said)).sum((0, 1)).log().mean()
+        else:
+            loss = models.detection_loss(net(scene), *truth, focus=0)
         assert torch.allclose(loss.detach(), got.losses[k - 1])
         slope = torch.autograd.grad(loss if target is not None else -loss, leaf)[0]
         first, second = 0.9 * first + 0.1 * slope, 0.999 * second + 0.001 * slope.square()
@@ -120,7 +128,7 @@ def test_it_runs_on_a_gpu() -> None:
     [
         ({"share": 0}, "share is 0"), ({"share": 1.5}, "share"), ({"share": 1.0}, "square of 55 pixels"), ({"share": 1e-4}, "square of 0 pixels"), ({"share": float("nan")}, "share"),
         ({"place": (60, 0)}, "does not lie inside"), ({"place": (-1, 0)}, "place"), ({"place": "middle"}, "unknown place"), ({"target": 3}, "target is 3"), ({"target": -1}, "target is -1"),
-        ({"steps": 0}, "steps"), ({"batch": 0}, "batch"), ({"step": 0}, "step"),
+        ({"reach": -1}, "reach"), ({"steps": 0}, "steps"), ({"batch": 0}, "batch"), ({"step": 0}, "step"),
     ],
 )  # fmt: skip
 def test_odd_options_are_refused(options: dict, words: str) -> None:
@@ -141,6 +149,15 @@ def test_bad_scenes_are_refused(x: Tensor, boxes: Tensor, labels: Tensor, words:
         dpatch(small(), x, boxes, labels, steps=1)
 
 
+@pytest.mark.parametrize("target", [None, 1])
+def test_near_the_patch_is_enough(target: int | None) -> None:
+    """A cell sees 48 pixels: with the scene cut 112 pixels from the patch, to the side, its last steps are the same."""
+    x = torch.rand(1, 3, 48, 240, generator=generator(0))
+    boxes, labels = torch.tensor([[[20.0, 4, 44, 30]]]), torch.tensor([[1]])
+    whole, near = (dpatch(small(), x, boxes, labels, target=target, share=0.0125, place=(2, 3), steps=4, reach=reach) for reach in (None, 112))
+    assert torch.allclose(whole.patch, near.patch, atol=1e-4) and whole.losses[0] > near.losses[0] > 0 or target is None
+
+
 def test_a_target_needs_no_true_boxes() -> None:
     got = dpatch(small(), pictures(), BOXES, 0 * LABELS - 1, target=1, steps=2, share=0.05)
     assert got.losses.isfinite().all()
@@ -153,9 +170,9 @@ def test_a_classifier_is_refused_in_words() -> None:
 
 
 def test_a_patch_of_four_percent_blinds_the_shipped_detector() -> None:
-    """In 15 steps, on scenes that it was not made from; grey and noise as large do not."""
+    """In 60 steps, on scenes that it was not made from; grey and noise as large do not."""
     net, street = models.load("detector-scenes"), scenes.draw_groups(24, generator=generator(1_700_001))
-    got = dpatch(net, street.x[:8], street.boxes[:8], street.labels[:8], steps=15)
+    got = dpatch(net, street.x[:8], street.boxes[:8], street.labels[:8], steps=60, reach=48)
     assert got.patch.shape == (3, 38, 38) and side_of(0.04, street.x) == 38
 
     def precision(patch: Tensor | None) -> float:

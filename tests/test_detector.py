@@ -216,7 +216,7 @@ def test_scenes_for_the_detector_show_all_groups_alike() -> None:
 def test_the_shipped_detector_finds_signs() -> None:
     """mAP above 0.8 on 500 scenes is recorded; on 24 that are drawn now there is room for chance."""
     row = next(line for line in (checkpoints.folder() / "README.md").read_text().splitlines() if line.startswith("| `detector-scenes`"))
-    assert float(re.search(r"mAP@0\.5 (0\.\d+) on", row)[1]) > 0.8
+    assert float(re.search(r"(\d+\.\d+) % of 500", row)[1]) > 80
     batch, net = scenes.draw_groups(24, generator=runtime.generator(1_700_000)), models.load("detector-scenes")
     got = models.detect(net, batch.x)
     assert measure.mean_average_precision(got, batch.boxes, batch.labels) > 0.65

@@ -112,6 +112,15 @@ def test_5_a_patch_can_be_built_where_numbers_are_numpys() -> None:
     assert worn.shape == x.shape and worn.min() >= 0 and worn.max() <= 1 and type(patch.target) is int
 
 
+def test_5_a_patch_is_made_for_any_detector() -> None:
+    """Also for one inside another module, in double precision, with a frozen and a training part, and with the seeds of others left alone."""
+    net = nn.Sequential(models.Detector(3, width=4, head=8)).double().train().requires_grad_(False)
+    x, boxes, states = torch.rand(2, 3, 32, 40, dtype=torch.float64), torch.tensor([[[4.0, 4, 20, 20]]]).repeat(2, 1, 1), torch.get_rng_state()
+    with torch.no_grad():
+        got = attacks.dpatch(net, x, boxes, torch.tensor([[0], [-1]]), steps=2, share=0.1)
+    assert got.patch.dtype == torch.float64 and 0 <= got.patch.min() and got.patch.max() <= 1 and net.training and torch.equal(torch.get_rng_state(), states)
+
+
 @every_attack
 def test_6_modes_and_statistics_come_back(attack: Callable) -> None:
     """Also a batch norm that was frozen on purpose in a model that is in training."""

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from .. import runtime
-from ..models.detector import detection_loss
+from ..models.detector import CELL, Answer, class_losses, detection_loss
 from ..runtime import check_count, check_positive
 from .common import wide
 
@@ -18,8 +18,8 @@ PLACES = ("corner", "random")
 class DPatch(NamedTuple):
     """A patch, where it was put, and how it came about.
 
-    patch: `[C, side, side]` in [0, 1]. box: x0, y0, x1, y1 in pixels of the place in the last step. losses `[steps]`: the detector's
-    loss on the scenes of each step, before the patch moved.
+    patch: `[C, side, side]` in [0, 1]. box: x0, y0, x1, y1 in pixels of the place in the last step. losses `[steps]`: what each step
+    climbed (untargeted) or went down (targeted), on its scenes, before the patch moved.
     """
 
     patch: Tensor
@@ -29,30 +29,35 @@ class DPatch(NamedTuple):
 
 def dpatch(
     model: nn.Module, images: Tensor, boxes: Tensor, labels: Tensor, *, target: int | None = None, share: float = 0.04,
-    place: str | tuple[int, int] = "corner", steps: int = 60, step: float = 0.05, batch: int = 8, generator: torch.Generator | None = None,
+    place: str | tuple[int, int] = "corner", steps: int = 100, step: float = 0.1, batch: int = 4, reach: int | None = None,
+    generator: torch.Generator | None = None,
 ) -> DPatch:  # fmt: skip
     """DPatch (Liu 2018): a patch P that makes a detector wrong on all scenes x in which it stands.
 
     Untargeted: argmax_P E_x[L(x with P; the true boxes and classes)]. Targeted: argmin_P E_x[L(x with P; the patch's box, class
-    `target`)], as if the patch were the only thing in the scene. L is the detector's own loss. P begins as grey with a little noise;
-    each step is Adam's on `batch` scenes, then P is brought back into [0, 1].
+    `target`)], as if the patch were the only thing in the scene. L is the detector's own loss, without the focal factor, which would
+    silence the cells that are right: those to be turned. Untargeted it is climbed class by class on a logarithmic scale, see `worst`.
+    P begins as grey with a little noise; each step is Adam's on `batch` scenes, then P is brought back into [0, 1].
 
     model: a `models.Detector`, or another that gives its Answer. images `[N, C, H, W]` in [0, 1], boxes `[N, K, 4]` x0, y0, x1, y1 in
     pixels, labels `[N, K]`, -1 where there is nothing. share: of the scene's area that the patch covers at most. place: "corner" (upper
     left), the pixel (x, y) of the patch's corner, or "random": another place at each step. What the patch hides stays in the truth.
+    reach: only so many pixels around the patch are looked at, which costs less (a cell of `models.Detector` sees 48); None: all.
     """
-    check_count(steps, "steps"), check_count(batch, "batch"), check_positive(step, "step", zero=False)
+    check_count(steps, "steps"), check_count(batch, "batch"), check_count(reach or 0, "reach", least=0), check_positive(step, "step", zero=False)
     side, chance = side_of(share, images), generator or runtime.generator()
     checked(model, images, boxes, labels, target), spot(place, side, images, chance)  # refused now rather than in the loop
     x = runtime.detached(images)
     with runtime.frozen(model):
         patch = (0.5 + 0.1 * torch.randn(x.shape[1], side, side, generator=chance)).clamp(0, 1).to(wide(x)).requires_grad_()
         adam, losses = torch.optim.Adam([patch], step, maximize=target is None), []
-        for number in range(steps):
+        for _ in range(steps):
             chosen = some(len(x), batch, chance).to(x.device)
             box = spot(place, side, x, chance)
             truth, kinds = (boxes[chosen], labels[chosen]) if target is None else only(box, target, len(chosen), boxes)
-            loss = detection_loss(model(paste(x[chosen], patch, box[:2])), truth, kinds)
+            rows, columns, corner = around(box, reach, x)
+            answer = model(paste(x[chosen], patch, box[:2])[:, :, rows, columns])
+            loss = worst(answer, truth - corner, kinds) if target is None else detection_loss(answer, truth - corner, kinds, focus=0)
             (patch.grad,) = torch.autograd.grad(loss, patch)
             adam.step()
             patch.data.clamp_(0, 1)
@@ -68,6 +73,24 @@ def paste(x: Tensor, patch: Tensor, place: tuple[int, int] = (0, 0)) -> Tensor:
     pasted = x.clone()
     pasted[:, :, top : top + height, left : left + width] = patch
     return pasted
+
+
+def worst(answer: Answer, boxes: Tensor, labels: Tensor) -> Tensor:
+    """What the untargeted patch climbs: the mean over the classes of log L_k, with L_k the cross-entropy of class k's scores in all cells.
+
+    It rises wherever a class's part of the loss does. The plain sum is soon ruled by the classes that gave way first: a class that seems
+    impossible everywhere has no slope beside them, and stays right.
+    """
+    return class_losses(answer, boxes, labels).clamp_min(1e-30).log().mean()
+
+
+def around(box: tuple[int, int, int, int], reach: int | None, images: Tensor) -> tuple[slice, slice, Tensor]:
+    """The rows and columns within `reach` pixels of a box, in whole cells of a detector, and what that takes off boxes x0, y0, x1, y1."""
+    height, width = images.shape[2:]
+    if reach is None:
+        reach = max(height, width)
+    (left, top), (right, bottom) = (max(0, side - reach) // CELL * CELL for side in box[:2]), (-(-(side + reach) // CELL) * CELL for side in box[2:])
+    return slice(top, min(bottom, height)), slice(left, min(right, width)), torch.tensor([left, top, left, top]).to(images)
 
 
 def some(count: int, batch: int, generator: torch.Generator) -> Tensor:

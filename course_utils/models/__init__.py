@@ -2,7 +2,7 @@
 
 from .checkpoints import available, classifier, decoder, load, save
 from .decoders import Decoder
-from .detector import Answer, Detections, Detector, best, detect, detection_loss
+from .detector import Answer, Detections, Detector, best, class_losses, detect, detection_loss
 from .nearest import Nearest
 from .networks import (
     AENet10, AllConv, Autoencoder, Chain, DenseNet10, FaceNet, LeNet, NiN, Normalized, SceneNet, SignNet, SmallVGG, StrideNet, TwoPairs,
@@ -14,5 +14,5 @@ from .speech import LogMel, SpeechNet
 __all__ = [
     "AENet10", "AllConv", "Answer", "Autoencoder", "Chain", "Decoder", "DenseNet10", "Detections", "Detector", "FaceNet", "LeNet", "LogMel",
     "Nearest", "NiN", "Normalized", "ResNet", "Residual", "Restricted", "SceneNet", "SignNet", "SmallVGG", "SpeechNet", "StrideNet",
-    "TwoPairs", "available", "best", "classifier", "decoder", "detect", "detection_loss", "load", "save",
+    "TwoPairs", "available", "best", "class_losses", "classifier", "decoder", "detect", "detection_loss", "load", "save",
 ]  # fmt: skip

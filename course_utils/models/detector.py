@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import binary_cross_entropy_with_logits
 
 from .. import runtime
 from .networks import SceneNet, conv
@@ -78,10 +79,12 @@ def assigned(places: Tensor, boxes: Tensor, labels: Tensor) -> tuple[Tensor, Ten
     return classes, boxes.gather(1, first[..., None].expand(-1, -1, 4))
 
 
-def detection_loss(answer: Answer, boxes: Tensor, labels: Tensor) -> Tensor:
+def detection_loss(answer: Answer, boxes: Tensor, labels: Tensor, *, focus: float = 2.0) -> Tensor:
     """How wrong an answer is, one number: focal loss of all cells' scores + 1 - GIoU of the boxes where something is, per such cell.
 
-    boxes: the truth `[N, K, 4]`, x0, y0, x1, y1 in pixels. labels `[N, K]`: its classes; rows with -1 do not count.
+    boxes: the truth `[N, K, 4]`, x0, y0, x1, y1 in pixels. labels `[N, K]`: its classes; rows with -1 do not count. focus: the focal
+    loss is the cross-entropy times (1 - p)^focus, with p the probability of what is right, so that cells that are right anyway
+    weigh next to nothing; 0 leaves the cross-entropy.
     """
     from torchvision.ops import generalized_box_iou_loss, sigmoid_focal_loss  # here, not above: torchvision takes seconds to load
 
@@ -89,9 +92,17 @@ def detection_loss(answer: Answer, boxes: Tensor, labels: Tensor) -> Tensor:
     classes, whose = assigned(answer.places, boxes.to(answer.boxes), labels)
     something = classes >= 0
     wanted = (classes[..., None] == torch.arange(answer.scores.shape[2], device=classes.device)).to(answer.scores)
-    seen = sigmoid_focal_loss(answer.scores, wanted, reduction="sum")
+    seen = sigmoid_focal_loss(answer.scores, wanted, alpha=0.25 if focus else -1, gamma=focus, reduction="sum")
     apart = generalized_box_iou_loss(answer.boxes, whose, reduction="none").where(something, 0).sum()
     return (seen + apart) / something.sum().clamp_min(1)
+
+
+def class_losses(answer: Answer, boxes: Tensor, labels: Tensor) -> Tensor:
+    """The cross-entropy of each class's scores over all cells of all pictures, added up: `[classes]`. The truth as for `detection_loss`."""
+    checked(answer, boxes, labels)
+    classes, _ = assigned(answer.places, boxes.to(answer.boxes), labels)
+    wanted = (classes[..., None] == torch.arange(answer.scores.shape[2], device=classes.device)).to(answer.scores)
+    return binary_cross_entropy_with_logits(answer.scores, wanted, reduction="none").sum((0, 1))
 
 
 def checked(answer: Answer, boxes: Tensor, labels: Tensor) -> None:
