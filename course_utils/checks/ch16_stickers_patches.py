@@ -73,7 +73,7 @@ def cost(size: Callable = lambda d: d.flatten(1).norm(dim=1), chance: Callable =
 
 
 def views() -> Iterator[Case]:
-    for seed, count, seen, weight in ((0, 4, 3, 0.37), (1, 5, 2, 2.1), (2, 2, 6, 0.0)):
+    for seed, count, seen, weight in ((0, 4, 3, 0.37), (1, 5, 2, 2.1), (2, 2, 6, 0.0), (3, 1, 3, 0.8)):
         chance = generator(seed)
         yield {"scores": 2 * torch.randn(seen, count, 5, generator=chance), "target": torch.randint(5, (count,), generator=chance),
                "change": torch.rand(count, 3, 4, 6, generator=chance) - 0.5, "mask": (torch.rand(1, 1, 4, 6, generator=chance) < 0.5).float(), "weight": weight}  # fmt: skip
