@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 
 import numpy as np
@@ -181,3 +182,13 @@ def test_a_patch_of_four_percent_blinds_the_shipped_detector() -> None:
 
     clean, noise = precision(None), torch.rand(3, 38, 38, generator=generator(0))
     assert precision(got.patch) < 0.1 < 0.5 < min(precision(noise), precision(torch.full_like(noise, 0.5))) <= clean + 0.1
+
+
+def test_what_the_issue_asks_for_is_recorded() -> None:
+    """From above 0.8 to below 0.1 with at most 4 % of the scene, on held-out scenes; what never asked the detector does next to nothing."""
+    table = json.loads((runtime.course_folder() / "data" / "results" / "dpatch.json").read_text())
+    numbers = table["numbers"]
+    assert numbers["clean_map"] > 80 and numbers["size_0.04_map"] < 10 and numbers["size_0.04_side"] ** 2 <= 0.04 * 192**2
+    assert min(numbers[f"{name}_map"] for name in ("noise", "grey", "untrained")) > numbers["clean_map"] - 5
+    assert numbers["target_stop_seen"] > 90 and numbers["target_stop_seen_clean"] < 5
+    assert all(part["count"] >= 100 for part in table["about"]["parts"].values())
