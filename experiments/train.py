@@ -116,6 +116,9 @@ PLANS = {
         note="8 pictures of each person to train, the other 2 to test",
     ),
     "smallvgg-cifar10": Plan("objects", "cifar10", 5, lr=0.1, norm=True, augment=training.shift_and_flip(4), mixed=False, note="half the width"),
+    "nin-cifar10": Plan(
+        "objects", "cifar10", 4, lr=0.1, norm=True, augment=training.shift_and_flip(4), mixed=False, note="a sixth of the paper's width, dropout 0.1",
+    ),
     "nin-signs": Plan("objects", "drawn", 8, lr=0.1, pictures=12_000, norm=True, augment=training.shift_and_flip(2, flip=False), mixed=False),
     "smallvgg-signs": Plan("objects", "drawn", 8, lr=0.1, pictures=12_000, norm=True, augment=training.shift_and_flip(2, flip=False), mixed=False),
 }

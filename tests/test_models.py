@@ -229,9 +229,10 @@ def test_nothing_ships_that_cannot_be_loaded() -> None:
 
 
 def test_the_recorded_scores_on_real_pictures() -> None:
-    """What the issue asks of them: LeNet 99 %, the sign network 96 %, AllConv 80 %."""
+    """What the issue asks of them: LeNet 99 %, the sign network 96 %, AllConv 80 %; and of narrow networks after a few epochs 65 %."""
     rows = dict(re.findall(r"\| `([\w-]+)` \|.*?\| (\d\d\.\d\d) % of", (SHIPPED / "README.md").read_text()))
     assert float(rows["lenet-mnist"]) >= 99 and float(rows["signnet-gtsrb"]) >= 96 and float(rows["allconv-cifar10"]) >= 80
+    assert min(float(rows["nin-cifar10"]), float(rows["smallvgg-cifar10"])) >= 65
 
 
 def test_the_scenes_are_hard_and_their_network_is_fooled_as_one_for_photos_is() -> None:

@@ -64,7 +64,7 @@ def canvases() -> Iterator[Case]:
         chance = generator(seed)
         places = torch.rand(9, 2, generator=chance) * torch.tensor([height + 3.0, width + 3.0]) - 1.7
         places[0], places[1], places[2] = torch.tensor([height - 0.6, width - 0.7]), torch.tensor([-0.4, 1.6]), torch.tensor([2.7, 3.3])
-        places[3], places[4] = torch.tensor([height + 1.2, 2.2]), torch.tensor([1.4, width + 0.8])
+        places[3], places[4], places[5] = torch.tensor([height + 1.2, 2.2]), torch.tensor([1.4, width + 0.8]), torch.tensor([2.3, -0.9])
         yield {"x": torch.rand(channels, height, width, generator=chance), "candidates": torch.cat([places, 128 + 127 * torch.randn(9, channels, generator=chance)], 1)}
 
 

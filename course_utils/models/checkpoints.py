@@ -79,6 +79,7 @@ NETWORKS: dict[str, Callable[[], nn.Module]] = {
     "smallvgg-cifar10": lambda: SmallVGG(width=16),
     "smallvgg-signs": lambda: SmallVGG(_kinds("objects"), width=16),
     "nin-signs": lambda: NiN(_kinds("objects"), width=32),
+    "nin-cifar10": lambda: NiN(width=32, dropout=0.1),  # a narrow network has little to drop
 }
 # Chapter 06's decoders: which layers of which networks they give pictures back from, and what these layers answer.
 DECODED: dict[str, dict[str, tuple[int, ...]]] = {
