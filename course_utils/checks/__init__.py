@@ -25,4 +25,5 @@ CHAPTERS: dict[str, tuple[str, ...]] = {
     "ch13_transfer_black_box": ("transfer_rates", "amplified", "jacobian_step", "slope_from_scores", "decibels"),
     "ch14_universal": ("fooling_share", "into_budget", "one_turn", "shared_part"),
     "ch15_one_pixel": ("paint", "first_candidates", "one_generation", "reached"),
+    "ch17_lots": ("origin_target", "moved_by", "smallest_scale_for", "window_ssim", "nearest_person"),
 }  # fmt: skip

@@ -21,4 +21,5 @@ CHAPTERS: dict[str, tuple[str, ...]] = {
     "ch13_transfer_black_box": ("fool_the_oracle",),
     "ch14_universal": ("few_for_all",),
     "ch15_one_pixel": ("few_queries",),
+    "ch17_lots": ("most_alike",),
 }
