@@ -13,7 +13,7 @@ from ..checking import OpenTask, counted, expect, expect_gradients, expect_insid
 
 @dataclass(frozen=True)
 class Alike:
-    """100 times the mean PASS (over every pixel) of digits that `attack(model, x, y)` has taken for another class; a digit that is not counts 0.
+    """The mean PASS (over every pixel) of digits that `attack(model, x, y)` has taken for another class; a digit that is not counts 0.
 
     gradients: how many the attack may take for each digit. The digits are drawn and the network is the one for them, whatever data the chapter
     runs on.
@@ -34,7 +34,7 @@ class Alike:
         levels = 255 * got
         expect(bool((levels - levels.round()).abs().max() < 0.01), "the pictures are not in whole grey levels; round them before you ask for their class.")
         expect_gradients(used, self.gradients)
-        return 100 * (measure.pass_score(x, got, whole=True) * (runtime.predict(net, got) != y)).mean().item()
+        return (measure.pass_score(x, got, whole=True) * (runtime.predict(net, got) != y)).mean().item()
 
 
 alike = Alike()
@@ -46,8 +46,8 @@ def by_fgv(model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
 
 
 TASKS = (
-    OpenTask("most_alike", by_fgv, alike, goal=90.0, minutes=20, hints=(
-        "Where does PASS forgive a change? Look at the recorded claims of section 4: which layer's perturbations keep PASS high though their norms are large?",
+    OpenTask("most_alike", by_fgv, alike, goal=0.9, minutes=20, form="{:.3f}", hints=(
+        "Where does PASS forgive a change? Look at section 5: which layer's perturbations keep PASS high though they are long?",
         "SSIM divides by the variance of the window. On black ground a few grey levels cost much, in and around a stroke they cost little: put the change there.",
         "Multiply a direction by a weight for each pixel before attacks.smallest_scale: 1 near ink, 0 elsewhere (max_pool2d(x, 5, 1, 2) > 0.3), or the digit blurred.",
         "The slope of (largest other score - score of y) is a good direction. Ten small steps along it, the weight times each, then attacks.smallest_scale along the sum.",
