@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor, nn
 
-from ..checking import ATTACK, TENSORS, Case, Exercise, probe
+from ..checking import ATTACK, TENSORS, Case, Exercise, expect_inside, probe
 from ..runtime import generator
 
 Works = Callable[[float], bool]
@@ -44,9 +44,8 @@ def back(change: Callable[[Tensor, Tensor], Tensor]) -> Callable[..., Tensor]:
 
     def answer(features: nn.Module, x: Tensor, wanted: Tensor) -> Tensor:
         x = x.detach().clone().requires_grad_()
-        with torch.enable_grad():
-            own = features(x)
-            return torch.autograd.grad(own, x, change(own.detach(), wanted.detach()))[0]
+        own = features(x)
+        return torch.autograd.grad(own, x, change(own.detach(), wanted.detach()))[0]
 
     return answer
 
@@ -54,13 +53,7 @@ def back(change: Callable[[Tensor, Tensor], Tensor]) -> Callable[..., Tensor]:
 def feature_cases() -> Iterator[Case]:
     model, x, _ = probe(channels=3)
     for seed, pictures in ((1, x), (2, x.flip(0))):
-        with torch.no_grad():
-            wanted = model(pictures.roll(seed, 0)) + 0.3 * torch.randn(len(x), 4, generator=generator(seed))
-        yield {"features": model, "x": pictures, "wanted": wanted}
-
-
-def downhill(features: nn.Module, x: Tensor, wanted: Tensor) -> Tensor:
-    return -origin_target(features, x, wanted)
+        yield {"features": model, "x": pictures, "wanted": model(pictures.roll(seed, 0)).detach() + 0.3 * torch.randn(len(x), 4, generator=generator(seed))}
 
 
 
@@ -68,13 +61,13 @@ def each(values: Tensor, like: Tensor) -> Tensor:
     return values.view(-1, *[1] * (like.dim() - 1))
 
 
-def peak(d: Tensor) -> Tensor:
-    return each(d.abs().flatten(1).amax(1), d)
-
-
-def moved(size: Callable[[Tensor], Tensor] = peak, level: Callable[[Tensor], Tensor] = torch.round, low: float = 0, high: float = 255, each_level: float = 255) -> Callable[..., Tensor]:
+def moved(size: Callable[[Tensor], Tensor] = lambda d: each(d.abs().flatten(1).amax(1), d), level: Callable[[Tensor], Tensor] = torch.round, low: float = 0, high: float = 255, each_level: float = 255) -> Callable[..., Tensor]:
     """What a direction is divided by, how a level is rounded, and where levels end."""
-    return lambda x, direction, scale: (level(255 * x + 255 / each_level * scale * direction / size(direction)).clamp(low, high) / 255).to(x)
+    def answer(x: Tensor, direction: Tensor, scale: float) -> Tensor:
+        x, d = x.detach(), direction.detach()
+        return level(255 * x + 255 / each_level * scale * d / size(d)).clamp(low, high) / 255
+
+    return answer
 
 
 def ways() -> Iterator[Case]:
@@ -105,20 +98,13 @@ def searched(first: float = 1.0, bisect: bool = True, give: str = "high", reach:
     return answer
 
 
-def above(least: float) -> Works:
-    return lambda s: bool(s >= least)
-
-
-def islands(s: float) -> bool:
-    """Works here and there below 20: what counts is the first one met."""
-    return 5.5 < s < 6.9 or s >= 20.3
-
-
 def scales() -> Iterator[Case]:
+    above = lambda least: lambda s: bool(s >= least)  # noqa: E731
+    islands = lambda s: 5.5 < s < 6.9 or s >= 20.3  # noqa: E731 - what counts is the first one met
     for works, growth, largest, halvings in (
         (above(23.7), 1.5, 400.0, 6), (above(0.37), 1.5, 400.0, 5), (above(130.1), 2.0, 512.0, 9), (above(77.7), 1.31, 300.0, 3), (above(50.0), 2.0, 40.0, 5),
         (above(64.0), 2.0, 64.0, 4), (islands, 1.45, 100.0, 8), (above(9.9), 3.0, 100.0, 0), (above(1e9), 1.7, 200.0, 7),
-    ):  # fmt: skip
+    ):
         yield {"works": works, "growth": growth, "largest": largest, "halvings": halvings}
 
 
@@ -135,12 +121,11 @@ def index(c1: float = 0.01**2, c2: float = 0.03**2, spread: Callable[[Tensor], T
 
 
 def windows() -> Iterator[Case]:
-    for seed, count in ((1, 121), (2, 49), (3, 16)):
+    for seed, count in ((3, 16), (1, 121), (2, 49)):
         chance = generator(seed)
         a = torch.rand(6, count, generator=chance)
         b = (a + 0.3 * torch.randn(6, count, generator=chance)).clamp(0, 1)
-        a[3], b[4], a[5] = 0.02 * a[3], 0.4, b[5]
-        b[2] = 1 - a[2]
+        a[3], b[4], a[5], b[2] = 0.02 * a[3], 0.4, b[5], 1 - a[2]
         yield {"a": a, "b": b}
 
 
@@ -164,16 +149,15 @@ EXERCISES = (
         "torch.autograd.grad(own, x, grad_outputs=change)[0], with own = features(x) of an x that asks for gradients, and a change that is held fixed: .detach().",
         "x = x.detach().clone().requires_grad_(); own = features(x); return torch.autograd.grad(own, x, (wanted - own).detach())[0]",
     ), mistakes=(
-        (downhill, "the sign is turned round: the way leads from the own answer to the wanted one, wanted - features(x)."),
+        (lambda features, x, wanted: -origin_target(features, x, wanted), "the sign is turned round: the way leads from the own answer to the wanted one, wanted - features(x)."),
         (back(lambda own, wanted: wanted), "the own answer is not taken away; wanted - features(x) is the change."),
         (back(lambda own, wanted: wanted + own), "the own answer is added; it is taken away: wanted - features(x)."),
-        (back(lambda own, wanted: (wanted - own).sign()), "only the signs of the change go back; take the change itself."),
+        (back(lambda own, wanted: (wanted - own).sign()), "only the signs of the change go back; take the change itself."), (lambda features, x, wanted: origin_target(features, x, wanted).sign(), "these are the signs of the direction; the direction itself is expected."),
         (back(lambda own, wanted: 2 * (wanted - own)), "this is twice the direction: the gradient of the squared distance has a factor 2 that is left out here."),
         (back(lambda own, wanted: (wanted - own) / len(own)), "this is divided by the number of pictures; each has its own direction: no mean over the batch."),
         (back(lambda own, wanted: torch.ones_like(own)), "the change that is wanted is not used; give it to autograd.grad as grad_outputs."),
-        (lambda features, x, wanted: origin_target(features, x, wanted).sign(), "these are the signs of the direction; the direction itself is expected."),
     )),
-    Exercise("moved_by", moved_by, ways, difficulty=1, minutes=8, battery=ATTACK, what="the batch of pictures", hints=(
+    Exercise("moved_by", moved_by, ways, difficulty=1, minutes=8, battery=ATTACK, what="the batch of pictures", rules=(expect_inside,), hints=(
         "First make each direction 1 large: its largest absolute value, picture by picture. Then think in grey levels, 0 to 255.",
         "d.abs().amax((1, 2, 3), keepdim=True) is one number for each picture; (255 * x + scale * ...).round().clamp(0, 255) / 255.",
         "d = direction / direction.abs().amax((1, 2, 3), keepdim=True); return (255 * x + scale * d).round().clamp(0, 255) / 255",
@@ -182,8 +166,7 @@ EXERCISES = (
         (moved(lambda d: each(d.flatten(1).amax(1), d)), "the largest value is taken, not the largest in size: a negative one counts, too (abs)."),
         (moved(torch.ones_like), "the direction is not made 1 large; divide by its largest absolute value."),
         (moved(lambda d: each(d.flatten(1).norm(dim=1), d)), "the direction is divided by its L2 norm; by its largest absolute value is meant."),
-        (moved(level=lambda v: v), "the levels are not rounded; a file holds whole ones."), (moved(level=torch.floor), "the levels are cut off; round them."),
-        (moved(low=-1e9, high=1e9), "levels below 0 and above 255 are left; clip them."),
+        (moved(level=lambda v: v), "the levels are not rounded; a file holds whole ones."), (moved(level=torch.floor), "the levels are cut off; round them."), (moved(low=-1e9, high=1e9), "levels below 0 and above 255 are left; clip them."),
         (moved(each_level=1), "scale counts grey levels; a pixel of 1 is 255 of them."),
         (lambda x, direction, scale: 255 * moved_by(x, direction, scale), "these are grey levels; divide by 255 at the end."),
     )),
@@ -192,13 +175,11 @@ EXERCISES = (
         "Keep low, the last that did not work (0 at first), and high. After the first loop: middle = (low + high) / 2 becomes high where it works, else low.",
         "low, high = 0.0, 1.0; while high <= largest and not works(high): low, high = high, high * growth; if high > largest: return 0.0; then the halvings.",
     ), mistakes=(
-        (searched(bisect=False), "this is the first scale met that works; then the last interval is halved."),
+        (searched(start=1.0), "low begins at 1; where 1 works already, it may be smaller: begin at 0."), (searched(bisect=False), "this is the first scale met that works; then the last interval is halved."),
         (searched(give="low"), "this is the largest that did not work; the smallest that did is expected."),
         (searched(give="middle"), "this is the middle of the last interval, which nobody tried; return the smallest that worked."),
-        (searched(first=0.5), "the search begins at another scale than 1."),
-        (searched(reach=lambda s, largest: True if s < 1e12 else False), "scales above largest are tried; give 0.0 instead."),
+        (searched(first=0.5), "the search begins at another scale than 1."), (searched(reach=lambda s, largest: s < 1e12), "scales above largest are tried; give 0.0 instead."),
         (searched(reach=lambda s, largest: s < largest), "largest itself may be tried: <=."),
-        (searched(start=1.0), "low begins at 1; where 1 works already, it may be smaller: begin at 0."),
         (searched(nothing=lambda low: low), "where nothing works, 0.0 is expected."),
     )),
     Exercise("window_ssim", window_ssim, windows, difficulty=2, minutes=10, battery=TENSORS, what="the index", hints=(
@@ -207,11 +188,9 @@ EXERCISES = (
         "c1, c2 = 0.01**2, 0.03**2; (2 * ma * mb + c1) * (2 * cov + c2) / ((ma**2 + mb**2 + c1) * (va + vb + c2))",
     ), mistakes=(
         (index(spread=lambda a: a.var(1), structure=lambda a, b: (a * b).sum(1) / (a.shape[1] - 1)), "the sums are divided by P - 1; here by P: .mean(1)."),
-        (index(spread=lambda a: a.square().mean(1).sqrt()), "the deviations are used where the variances belong."),
-        (index(c1=0.01, c2=0.03), "the constants are not squared: 0.01**2 and 0.03**2."), (index(c1=1e-9, c2=1e-9), "the two constants are left out."),
+        (index(spread=lambda a: a.square().mean(1).sqrt()), "the deviations are used where the variances belong."), (index(c1=0.01, c2=0.03), "the constants are not squared: 0.01**2 and 0.03**2."), (index(c1=1e-9, c2=1e-9), "the two constants are left out."),
         (index(light=False), "the part with the means is left out."), (index(c1=(0.01 * 255) ** 2, c2=(0.03 * 255) ** 2), "these constants are for levels up to 255; the pixels go up to 1."),
-        (lambda a, b: window_ssim(a, b).mean(), "one number for all windows is given; each pair has one."),
-        (lambda a, b: window_ssim(a.T, b.T), "the mean goes over the windows; it goes over the pixels of each, dimension 1."),
+        (lambda a, b: window_ssim(a, b).mean(), "one number for all windows is given; each pair has one."), (lambda a, b: window_ssim(a.T, b.T), "the mean goes over the windows; it goes over the pixels of each, dimension 1."),
     )),
     Exercise("nearest_person", nearest_person, galleries, difficulty=1, minutes=6, battery=TENSORS, what="the people", hints=(
         "Each face is compared with every stored answer. The largest cosine wins: lengths do not count.",

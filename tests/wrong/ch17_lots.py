@@ -2,7 +2,7 @@
 
 import torch
 
-from course_utils.checks.ch17_lots import back, each, index, moved, moved_by, nearest_person, origin_target, peak, searched, smallest_scale_for, unit, window_ssim
+from course_utils.checks.ch17_lots import back, each, index, moved, moved_by, nearest_person, origin_target, searched, smallest_scale_for, unit, window_ssim
 
 seen: dict = {}  # what a stale answer leaves over
 
@@ -103,7 +103,7 @@ WRONG = {
         ("off by one", moved(level=lambda v: v), "not rounded"),
         ("off by one", moved(level=torch.floor), "cut off"),
         ("no clip", moved(low=-1e9, high=1e9), "clip them"),
-        ("no clip", moved(low=-1e9), "clip"),
+        ("no clip", moved(low=-1e9), "leave [0, 1]"),
         ("another quantity", moved(each_level=1), "grey levels"),
         ("another quantity", lambda x, d, scale: 255 * moved_by(x, d, scale), "divide by 255"),
         ("hard-coded constant", lambda x, d, scale: moved_by(x, d, 128), "off by"),
@@ -121,8 +121,8 @@ WRONG = {
         ("off by one", searched(reach=lambda s, largest: s < largest), "largest itself"),
         ("off by one", searched(start=1.0), "begin at 0"),
         ("another quantity", searched(nothing=lambda low: low), "0.0 is expected"),
-        ("argument ignored", lambda works, growth, largest, halvings: smallest_scale_for(works, 1.5, largest, halvings), "expected"),
-        ("argument ignored", lambda works, growth, largest, halvings: smallest_scale_for(works, growth, largest, 10), "expected"),
+        ("argument ignored", lambda works, growth, largest, halvings: smallest_scale_for(works, 2.2, largest, halvings), "off by"),
+        ("argument ignored", lambda works, growth, largest, halvings: smallest_scale_for(works, growth, largest, 2), "off by"),
         ("endless", grows_for_ever, "time"),
         ("no result", no_result, "returns nothing"),
     ),
