@@ -122,7 +122,7 @@ WRONG = {
         ("off by one", searched(start=1.0), "begin at 0"),
         ("another quantity", searched(nothing=lambda low: low), "0.0 is expected"),
         ("argument ignored", lambda works, growth, largest, halvings: smallest_scale_for(works, 2.2, largest, halvings), "off by"),
-        ("endless", grows_for_ever, "time"),
+        ("endless", grows_for_ever, "still running"),
         ("no result", no_result, "returns nothing"),
     ),
     "window_ssim": (
