@@ -159,7 +159,7 @@ def faces(key: str, source: str, share: float) -> tuple[dict[str, float], int]:
     for layer in ("conv3", "conv5", "fc6", "embedding"):
         stored = layers.representation(net, other, layer)
         for how, adjust in (("once", False), ("adjusted", True)):
-            moved = attacks.lots(net, x, stored, layer=layer, y=goal, targeted=True, adjust=adjust, steps=60)
+            moved = attacks.lots(net, x, stored, layer=layer, y=goal, targeted=True, adjust=adjust, step=2 / 255, steps=100)
             hit = runtime.predict(net, moved) == goal
             name = f"{key}_{layer}_{how}"
             numbers |= {
