@@ -158,11 +158,9 @@ EXERCISES = (
         "x = x.detach().clone().requires_grad_(); own = features(x); return torch.autograd.grad(own, x, (wanted - own).detach())[0]",
     ), mistakes=(
         (lambda features, x, wanted: -origin_target(features, x, wanted), "the sign is turned round: the way leads from the own answer to the wanted one, wanted - features(x)."),
-        (back(lambda own, wanted: wanted), "the own answer is not taken away; wanted - features(x) is the change."),
-        (back(lambda own, wanted: wanted + own), "the own answer is added; it is taken away: wanted - features(x)."),
+        (back(lambda own, wanted: wanted), "the own answer is not taken away; wanted - features(x) is the change."), (back(lambda own, wanted: wanted + own), "the own answer is added; it is taken away: wanted - features(x)."),
         (back(lambda own, wanted: (wanted - own).sign()), "only the signs of the change go back; take the change itself."), (lambda features, x, wanted: origin_target(features, x, wanted).sign(), "these are the signs of the direction; the direction itself is expected."),
-        (back(lambda own, wanted: 2 * (wanted - own)), "this is twice the direction: the gradient of the squared distance has a factor 2 that is left out here."),
-        (back(lambda own, wanted: (wanted - own) / len(own)), "this is divided by the number of pictures; each has its own direction: no mean over the batch."),
+        (back(lambda own, wanted: 2 * (wanted - own)), "this is twice the direction: the gradient of the squared distance has a factor 2 that is left out here."), (back(lambda own, wanted: (wanted - own) / len(own)), "this is divided by the number of pictures; each has its own direction: no mean over the batch."),
         (back(lambda own, wanted: torch.ones_like(own)), "the change that is wanted is not used; give it to autograd.grad as grad_outputs."),
     )),
     Exercise("moved_by", moved_by, ways, difficulty=1, minutes=8, battery=ATTACK, what="the batch of pictures", rules=(expect_inside,), hints=(
@@ -172,10 +170,8 @@ EXERCISES = (
     ), mistakes=(
         (moved(lambda d: d.abs().max()), "all directions are divided by one number; each picture has a largest pixel of its own."),
         (moved(lambda d: each(d.flatten(1).amax(1), d)), "the largest value is taken, not the largest in size: a negative one counts, too (abs)."),
-        (moved(torch.ones_like), "the direction is not made 1 large; divide by its largest absolute value."),
-        (moved(lambda d: each(d.flatten(1).norm(dim=1), d)), "the direction is divided by its L2 norm; by its largest absolute value is meant."),
-        (moved(level=lambda v: v), "the levels are not rounded; a file holds whole ones."), (moved(level=torch.floor), "the levels are cut off; round them."), (moved(low=-1e9, high=1e9), "levels below 0 and above 255 are left; clip them."),
-        (moved(each_level=1), "scale counts grey levels; a pixel of 1 is 255 of them."),
+        (moved(torch.ones_like), "the direction is not made 1 large; divide by its largest absolute value."), (moved(lambda d: each(d.flatten(1).norm(dim=1), d)), "the direction is divided by its L2 norm; by its largest absolute value is meant."),
+        (moved(level=lambda v: v), "the levels are not rounded; a file holds whole ones."), (moved(level=torch.floor), "the levels are cut off; round them."), (moved(low=-1e9, high=1e9), "levels below 0 and above 255 are left; clip them."), (moved(each_level=1), "scale counts grey levels; a pixel of 1 is 255 of them."),
         (lambda x, direction, scale: 255 * moved_by(x, direction, scale), "these are grey levels; divide by 255 at the end."),
     )),
     Exercise("smallest_scale_for", smallest_scale_for, scales, difficulty=2, minutes=12, what="the scale", hints=(
@@ -184,11 +180,9 @@ EXERCISES = (
         "low, high = 0.0, 1.0; while high <= largest and not works(high): low, high = high, high * growth; if high > largest: return 0.0; then the halvings.",
     ), mistakes=(
         (searched(start=1.0), "low begins at 1; where 1 works already, it may be smaller: begin at 0."), (searched(bisect=False), "this is the first scale met that works; then the last interval is halved."),
-        (searched(give="low"), "this is the largest that did not work; the smallest that did is expected."),
-        (searched(give="middle"), "this is the middle of the last interval, which nobody tried; return the smallest that worked."),
+        (searched(give="low"), "this is the largest that did not work; the smallest that did is expected."), (searched(give="middle"), "this is the middle of the last interval, which nobody tried; return the smallest that worked."),
         (searched(first=0.5), "the search begins at another scale than 1."), (searched(reach=lambda s, largest: s < 1e12), "scales above largest are tried; give 0.0 instead."),
-        (searched(reach=lambda s, largest: s < largest), "largest itself may be tried: <=."),
-        (searched(nothing=lambda low: low), "where nothing works, 0.0 is expected."),
+        (searched(reach=lambda s, largest: s < largest), "largest itself may be tried: <=."), (searched(nothing=lambda low: low), "where nothing works, 0.0 is expected."),
     )),
     Exercise("window_ssim", window_ssim, windows, difficulty=2, minutes=10, battery=TENSORS, what="the index", hints=(
         "Five numbers for each pair of windows: two means, two variances, one covariance. All are means over the P pixels.",
@@ -205,8 +199,7 @@ EXERCISES = (
         "Make all rows 1 long: stored / stored.norm(dim=1, keepdim=True). Then faces @ stored.T holds all cosines, [N, M].",
         "s = stored / stored.norm(dim=1, keepdim=True); return people[(faces @ s.T).argmax(1)]",
     ), mistakes=(
-        (lambda stored, people, faces: people[(faces @ stored.T).argmax(1)], "long stored answers win; divide each by its length."),
-        (lambda stored, people, faces: people[torch.cdist(faces, stored).argmin(1)], "distances are compared; the cosine is: lengths must not count."),
+        (lambda stored, people, faces: people[(faces @ stored.T).argmax(1)], "long stored answers win; divide each by its length."), (lambda stored, people, faces: people[torch.cdist(faces, stored).argmin(1)], "distances are compared; the cosine is: lengths must not count."),
         (lambda stored, people, faces: (unit(faces) @ unit(stored).T).argmax(1), "these are the numbers of stored answers; people[...] says whose they are."),
         (lambda stored, people, faces: people[(unit(faces) @ unit(stored).T).argmin(1)], "the smallest cosine is taken; the largest is the nearest."),
         (lambda stored, people, faces: people[(unit(faces) @ unit(stored).T).abs().argmax(1)], "the opposite direction counts as near; no abs."),
