@@ -22,4 +22,5 @@ CHAPTERS: dict[str, tuple[str, ...]] = {
     "ch14_universal": ("few_for_all",),
     "ch15_one_pixel": ("few_queries",),
     "ch16_stickers_patches": ("two_stickers",),
+    "ch17_lots": ("most_alike",),
 }
