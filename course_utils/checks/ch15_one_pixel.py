@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from functools import reduce
 
 import torch
 from torch import Tensor
@@ -41,7 +42,7 @@ def drawn(rows: Callable = lambda u, height, width: u * torch.tensor([height - 1
 
 
 def chances() -> Iterator[Case]:
-    for seed, count, height, width in ((0, 7, 32, 20), (1, 5, 9, 32), (2, 1, 227, 3)):
+    for seed, count, height, width in ((0, 7, 24, 20), (1, 5, 9, 32), (2, 1, 227, 3)):
         chance = generator(seed)
         yield {"u": torch.rand(count, 2, generator=chance), "z": torch.randn(count, 3, generator=chance), "height": height, "width": width}
 
@@ -130,10 +131,10 @@ EXERCISES = (
         "rows = candidates[:, 0].round().clamp(0, x.shape[1] - 1).long(); colours = candidates[:, 2:].round().clamp(0, 255) / 255.",
     ), mistakes=(
         (transposed, "rows and columns are swapped: a candidate begins with its row, and a picture is [C, rows, columns]."), (brush(torch.floor), "places are cut off, not rounded: 2.7 is row 3."),
-        (brush(level=lambda c: (c / 255).clamp(0, 1)), "grey levels keep their fractions; a file holds whole ones: round before dividing."),
+        (brush(torch.trunc, lambda c: (c / 255).clamp(0, 1)), "nothing is rounded: .long() cuts fractions off (2.7 is row 3), and a file holds whole grey levels."), (brush(torch.trunc, lambda c: c.trunc().clamp(0, 255) / 255), "all numbers are cut off to whole ones, not rounded: 2.7 is row 3."), (brush(level=lambda c: (c / 255).clamp(0, 1)), "grey levels keep their fractions; a file holds whole ones: round before dividing."),
         (brush(level=lambda c: c.clamp(0, 255).round()), "grey levels are put into a picture of 0 to 1; divide by 255."), (brush(level=lambda c: c.round() / 255), "colours leave 0 to 1; clip the levels to 0 and 255."),
         (brush(limits=lambda h, w: (h - 2, w - 2)), "the last row and column are never reached; they are number H - 1 and W - 1."),
-        (brush(start=lambda x, p: torch.zeros(p, *x.shape, dtype=x.dtype, device=x.device)), "the rest of the picture is lost; begin with copies of x."),
+        (lambda x, candidates: reduce(lambda picture, one: paint(picture, one[None])[0], candidates, x).repeat(len(candidates), 1, 1, 1), "every candidate is painted in every picture; picture i gets the pixel of candidate i: pictures[torch.arange(P), :, rows, columns]."), (brush(start=lambda x, p: torch.zeros(p, *x.shape, dtype=x.dtype, device=x.device)), "the rest of the picture is lost; begin with copies of x."),
     )),
     Exercise("first_candidates", first_candidates, chances, difficulty=1, minutes=6, battery=TENSORS, what="the candidates", hints=(
         "Three parts: the row, the column, and the three grey levels. u is uniform from 0 to 1; how far must it be stretched to end at the last row?",
@@ -145,7 +146,7 @@ EXERCISES = (
         (drawn(lambda u, h, w: (u * torch.tensor([h - 1.0, w - 1.0]).to(u)).round()), "places are rounded; only a painted pixel is, evolution goes on with fractions."),
         (drawn(spread=127**0.5), "127 is the deviation, not the variance."), (drawn(mean=128 / 255, spread=127 / 255), "colours are grey levels here, with mean 128, not from 0 to 1."),
         (lambda u, z, h, w: torch.cat([first_candidates(u, z, h, w)[:, :2], first_candidates(u, z, h, w)[:, 2:].clamp(0, 255)], 1), "grey levels are clipped; only a painted pixel is."),
-        (lambda u, z, h, w: torch.cat([128 + 127 * z, first_candidates(u, z, h, w)[:, :2]], 1), "the colour comes first; row, column, colour is the order."),
+        (drawn(lambda u, h, w: u * (h - 1)), "rows and columns are both stretched to height - 1; columns end at width - 1."), (lambda u, z, h, w: torch.cat([128 + 127 * z, first_candidates(u, z, h, w)[:, :2]], 1), "the colour comes first; row, column, colour is the order."),
     )),
     Exercise("one_generation", one_generation, population, difficulty=2, minutes=14, battery=TENSORS, what="the next parents", hints=(
         "Make all children first, from parents as they are now; score them in one call; then each child meets its own parent only.",
@@ -157,8 +158,8 @@ EXERCISES = (
         (bred(lambda own, a, b, c: a + 0.5 * (b + c)), "b and c are added; their difference counts."),
         (bred(better=lambda new, old: torch.ones_like(old, dtype=torch.bool)), "every child takes over, also one that is worse than its parent."),
         (bred(better=lambda new, old: new < old), "the less fit of the two stays; turn the comparison round."), (bred(better=lambda new, old: new >= old), "a child that is only as good takes over; it must be fitter."),
-        (bred(better=lambda new, old: new > old.max()), "a child must beat the best of all; it competes with its own parent."),
-        (everyone, "the best of all stay, in a new order; each child competes with its own parent, in its place."),
+        (lambda parents, *_: parents, "no child takes over; where one is fitter (and it need not be the best of all), it takes its parent's place."), (bred(better=lambda new, old: new > old.max()), "a child must beat the best of all; it competes with its own parent."),
+        (lambda parents, fitness, trios, score: one_generation(parents, score(parents), trios, score), "the parents are scored once more; their fitness is given, and every query counts."), (lambda parents, fitness, trios, score: one_generation(parents, fitness[trios[:, 0]], trios, score), "a child is compared with parent a; it competes with parent i, whose place it takes."), (everyone, "the best of all stay, in a new order; each child competes with its own parent, in its place."),
     )),
     Exercise("reached", reached, chains, difficulty=3, minutes=15, what="the numbers of rows", hints=(
         "Follow two rows through the layers: the first and the last that can be reached. Unit i of a map sees the rows i * stride - padding to i * stride - padding + kernel - 1 below.",
