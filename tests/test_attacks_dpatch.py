@@ -171,9 +171,9 @@ def test_a_classifier_is_refused_in_words() -> None:
 
 
 def test_a_patch_of_four_percent_blinds_the_shipped_detector() -> None:
-    """In 60 steps, on scenes that it was not made from; grey and noise as large do not."""
+    """In 100 steps, on scenes that it was not made from; grey and noise as large do not."""
     net, street = models.load("detector-scenes"), scenes.draw_groups(24, generator=generator(1_700_001))
-    got = dpatch(net, street.x[:8], street.boxes[:8], street.labels[:8], steps=60, reach=48)
+    got = dpatch(net, street.x[:8], street.boxes[:8], street.labels[:8], steps=100, reach=48)
     assert got.patch.shape == (3, 38, 38) and side_of(0.04, street.x) == 38
 
     def precision(patch: Tensor | None) -> float:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 
 import pytest
 import torch
 from torch import Tensor, nn
-from torchvision.ops import box_iou
+from torchvision.ops import batched_nms, box_iou
 
 from course_utils import data, measure, models, runtime, show
 from course_utils.data import scenes
 from course_utils.models import Answer, Detections, Detector, checkpoints, detection_loss
-from course_utils.models.detector import CELL, assigned, middles
+from course_utils.models.detector import CELL, assigned, middles, overlaps, unrivalled
 from experiments import train_detector
 
 TRUTH = torch.tensor([[[0.0, 0, 10, 10], [20, 20, 40, 40]], [[5.0, 5, 15, 15], [-1, -1, -1, -1]]])
@@ -241,3 +243,20 @@ def test_found_boxes_are_drawn_with_their_names() -> None:
     assert len(show.found(pictures(), TRUTH, KINDS, names, most=1).axes[0].texts) == 1
     with pytest.raises(ValueError, match="as many of each"):
         show.found(pictures(), TRUTH[:1], KINDS, names)
+
+
+@pytest.mark.parametrize("overlap", [0.0, 0.3, 0.5, 0.9, 1.0])
+def test_unrivalled_boxes_are_those_of_torchvision(overlap):
+    rng = runtime.generator(3)
+    corner, sides = 40 * torch.rand(300, 2, generator=rng), 1 + 25 * torch.rand(300, 2, generator=rng)
+    boxes, scores, groups = torch.cat([corner, corner + sides], 1), torch.rand(300, generator=rng), torch.randint(5, (300,), generator=rng)
+    assert torch.allclose(overlaps(boxes, boxes[:7]), box_iou(boxes, boxes[:7]))
+    kept = unrivalled(boxes, scores, groups, overlap)
+    assert kept.tolist() == batched_nms(boxes, scores, groups, overlap).tolist()
+    assert overlap >= 0.9 or len(kept) < 300
+    assert unrivalled(boxes[:0], scores[:0], groups[:0], overlap).tolist() == []
+
+
+def test_finding_does_without_torchvision():
+    code = "import sys, torch; from course_utils import models; models.detect(models.Detector(), torch.rand(1, 3, 64, 64)); assert 'torchvision' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -9,8 +9,10 @@ from torch import Tensor, nn
 
 from .. import runtime
 from ..models.detector import CELL, Answer, class_losses, detection_loss
+from ..models.detector import checked as fits
 from ..runtime import check_count, check_positive
 from .common import wide
+from .tanh_space import FADE, FADE_SQUARE, TINY
 
 PLACES = ("corner", "random")
 
@@ -49,20 +51,22 @@ def dpatch(
     checked(model, images, boxes, labels, target), spot(place, side, images, chance)  # refused now rather than in the loop
     x = runtime.detached(images)
     with runtime.frozen(model):
-        patch = (0.5 + 0.1 * torch.randn(x.shape[1], side, side, generator=chance)).clamp(0, 1).to(wide(x)).requires_grad_()
-        adam, losses = torch.optim.Adam([patch], step, maximize=target is None), []
-        for _ in range(steps):
+        patch = (0.5 + 0.1 * torch.randn(x.shape[1], side, side, generator=chance)).clamp(0, 1).to(wide(x))
+        mean, square, losses, sign = torch.zeros_like(patch), torch.zeros_like(patch), [], 1 if target is None else -1
+        for taken in range(1, steps + 1):
+            patch.requires_grad_()
             chosen = some(len(x), batch, chance).to(x.device)
             box = spot(place, side, x, chance)
             truth, kinds = (boxes[chosen], labels[chosen]) if target is None else only(box, target, len(chosen), boxes)
             rows, columns, corner = around(box, reach, x)
             answer = model(paste(x[chosen], patch, box[:2])[:, :, rows, columns])
             loss = worst(answer, truth - corner, kinds) if target is None else detection_loss(answer, truth - corner, kinds, focus=0)
-            (patch.grad,) = torch.autograd.grad(loss, patch)
-            adam.step()
-            patch.data.clamp_(0, 1)
+            (slope,) = torch.autograd.grad(sign * loss, patch)
+            mean.lerp_(slope, 1 - FADE), square.lerp_(slope.square(), 1 - FADE_SQUARE)  # torch's own Adam takes two seconds to load
+            spread = (square / (1 - FADE_SQUARE**taken)).sqrt() + TINY
+            patch = (patch.detach() + step / (1 - FADE**taken) * mean / spread).clamp(0, 1)
             losses.append(loss.detach())
-        return DPatch(patch.detach().to(x.dtype), box, torch.stack(losses))
+        return DPatch(patch.to(x.dtype), box, torch.stack(losses))
 
 
 def paste(x: Tensor, patch: Tensor, place: tuple[int, int] = (0, 0)) -> Tensor:
@@ -133,7 +137,7 @@ def checked(model: nn.Module, images: Tensor, boxes: Tensor, labels: Tensor, tar
     runtime.check_batch(images, None, model)
     with runtime.frozen(model), torch.no_grad():
         answer = model(images[:1])
-        detection_loss(answer, boxes[:1], labels[:1])  # its form
+        fits(answer, boxes[:1], labels[:1])
     classes = answer.scores.shape[2]
     if len(boxes) != len(images) or labels.shape != boxes.shape[:2]:
         raise ValueError(f"boxes holds {len(boxes)} rows and labels {len(labels)} for {len(images)} scenes; one row a scene is expected.")

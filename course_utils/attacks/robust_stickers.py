@@ -39,7 +39,7 @@ def robust_stickers(
     d changes the pictures only below the mask M. J is -log of the probability of the target; without one, of all classes but y. The mean is taken
     over `samples` fresh draws of `views` at each of `steps` steps of Adam, and over the pictures, for `shared`: then it is one d for all of
     them, photos of one sign. fits: the T_i, how a sticker comes to sit; None: exactly. Both are transforms as in `transform_attack`.
-    norm "l1" leaves most pixels unchanged, and so shows which ones matter (`strongest`); "l2" is for the stickers themselves.
+    norm "l1" keeps most pixels near what they were, and so shows which ones matter (`strongest`); "l2" is for the stickers themselves.
 
     Paint is optimised, opaque: (1 - M) x + M p, so d = p - x. NPS is the mean distance of M's colours from the nearest of the `palette`
     (None: `printable()`), `printability` times; the paint that comes back is in these colours. With printability 0 it may have any colour.

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from .. import runtime
 from ..models import Detections
+from ..models.detector import overlaps
 
 
 def mean_average_precision(found: Detections, boxes: Tensor, labels: Tensor, *, threshold: float | None = 0.5) -> float:
@@ -51,13 +52,11 @@ def recall(found: Detections, boxes: Tensor, labels: Tensor, *, least: float = 0
 
     False alarms do not count. With a patch's box and its target as the truth it is the share of the scenes that show the target there.
     """
-    from torchvision.ops import box_iou
-
     checked(found, boxes, labels, threshold)
     seen = []
     for guesses, scores, kinds, truth, classes in zip(*found, boxes, labels):
         there = classes >= 0
-        fits = (box_iou(truth[there].to(guesses), guesses) >= threshold) & (classes[there].to(kinds.device)[:, None] == kinds) & (scores >= least)
+        fits = (overlaps(truth[there].to(guesses), guesses) >= threshold) & (classes[there].to(kinds.device)[:, None] == kinds) & (scores >= least)
         seen.append(fits.any(1))
     return torch.cat(seen).float().mean().item()
 

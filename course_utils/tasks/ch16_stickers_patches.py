@@ -11,7 +11,7 @@ from .. import attacks, data, models, runtime
 from ..checking import Mistake, OpenTask, call, expect, returned
 from .ch13_transfer_black_box import Quiet, nothing_but
 
-NETWORK, PICTURES, EACH, SEED = "signnet-signs", 16, 40, 5  # the chapter shows the pictures of seed 0
+NETWORK, PICTURES, EACH, SEED = "signnet-signs", 12, 40, 5  # the chapter shows the pictures of seed 0
 COVER, ADDS = 0.015, (-1.0, 1.0)
 
 
