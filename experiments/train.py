@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from course_utils import attacks, data, layers, measure, models, runtime, training, visualize
+from experiments import train_detector
 
 
 class Plan(NamedTuple):
@@ -339,11 +340,12 @@ def remeasure(name: str) -> None:
 
 
 if __name__ == "__main__":
+    plans = {**dict.fromkeys(PLANS, run), **dict.fromkeys(DECODERS, run_decoder), train_detector.NAME: lambda _: train_detector.run(record)}
     if "--measure" in sys.argv:
         for chosen in sys.argv[2:]:
             remeasure(chosen)
         sys.exit()
     if len(sys.argv) < 2:
-        print("Checkpoints:", *sorted(PLANS), *DECODERS, sep="\n  ")
+        print("Checkpoints:", *sorted(plans), sep="\n  ")
     for chosen in sys.argv[1:]:
-        run_decoder(chosen) if chosen in DECODERS else run(chosen)
+        plans[runtime.pick("checkpoint", chosen, plans)](chosen)

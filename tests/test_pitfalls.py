@@ -1,7 +1,4 @@
-"""Mistakes of well-known attack libraries, one test each, in the order of `../shared/anchors/attacks.md`, section 5.
-
-Number 5 concerns patches, which the course does not have yet.
-"""
+"""Mistakes of well-known attack libraries, one test each, in the order of `../shared/anchors/attacks.md`, section 5."""
 
 from __future__ import annotations
 
@@ -20,6 +17,12 @@ from torch import Tensor, nn
 from course_utils import attacks, data, layers, models, runtime, transforms
 from course_utils.runtime import generator
 from tests.test_attacks import labels, small, some
+
+
+def as_it_is(x: Tensor) -> Tensor:
+    """A view that changes nothing."""
+    return x
+
 
 BUDGET = {
     "fgsm": attacks.fgsm,
@@ -46,7 +49,14 @@ PIXELS = {
     "one pixel": partial(attacks.one_pixel, pixels=4, population=40, generations=8),
     "random pixels": partial(attacks.random_pixels, pixels=4, population=40, generations=8),
 }
-EVERY = {**{name: partial(attack, eps=0.1) for name, attack in BUDGET.items()}, **FREE, **PIXELS}
+BOXES = {
+    "stickers": lambda *given: attacks.stickers(*given, population=20, generations=8, cover=0.3).images,
+    "random stickers": lambda *given: attacks.random_stickers(*given, population=20, generations=8, cover=0.3).images,
+}
+MASKED = {
+    "robust stickers": lambda net, x, y: attacks.robust_stickers(net, x, y, mask=torch.ones(x.shape[2:]), views=as_it_is, samples=1, steps=4, printability=0).images,
+}
+EVERY = {**{name: partial(attack, eps=0.1) for name, attack in BUDGET.items()}, **FREE, **PIXELS, **BOXES, **MASKED}
 every_attack = pytest.mark.parametrize("attack", EVERY.values(), ids=EVERY)
 
 
@@ -91,6 +101,24 @@ def test_4_without_a_target_something_changes(attack: Callable) -> None:
     found = attack(net, x, y)
     loss = [nn.functional.cross_entropy(net(pictures).double(), y, reduction="none") for pictures in (x, found)]  # else a sure one's is 0
     assert (found != x).flatten(1).any(1).all() and (loss[1] > loss[0]).all()
+
+
+def test_5_a_patch_can_be_built_where_numbers_are_numpys() -> None:
+    """Clip values, shares and counts that come from an array are numbers, too."""
+    net, x = small(), some(6)
+    target = np.int64((runtime.predict(net, x)[0] + 1) % 4)
+    patch = attacks.adversarial_patch(net, x, target, share=np.float32(0.2), rotation=np.float64(10), steps=np.int64(2), batch=np.int32(2))
+    worn = attacks.pasted(x, patch, share=np.float32(0.1))
+    assert worn.shape == x.shape and worn.min() >= 0 and worn.max() <= 1 and type(patch.target) is int
+
+
+def test_5_a_patch_is_made_for_any_detector() -> None:
+    """Also for one inside another module, in double precision, with a frozen and a training part, and with the seeds of others left alone."""
+    net = nn.Sequential(models.Detector(3, width=4, head=8)).double().train().requires_grad_(False)
+    x, boxes, states = torch.rand(2, 3, 32, 40, dtype=torch.float64), torch.tensor([[[4.0, 4, 20, 20]]]).repeat(2, 1, 1), torch.get_rng_state()
+    with torch.no_grad():
+        got = attacks.dpatch(net, x, boxes, torch.tensor([[0], [-1]]), steps=2, share=0.1)
+    assert got.patch.dtype == torch.float64 and 0 <= got.patch.min() and got.patch.max() <= 1 and net.training and torch.equal(torch.get_rng_state(), states)
 
 
 @every_attack
@@ -156,7 +184,7 @@ def test_10_what_cannot_be_fooled_comes_back_valid(attack: Callable) -> None:
     x = some()
     found = attack(flat(), x, torch.zeros(3, dtype=torch.long))
     assert found.isfinite().all() and found.min() >= 0 and found.max() <= 1
-    if attack in (*FREE.values(), *PIXELS.values()):
+    if attack in (*FREE.values(), *PIXELS.values(), *BOXES.values()):
         assert torch.equal(found, x)
 
 

@@ -1,10 +1,12 @@
 """The attacks. Each is a function: attack(model, x, y=None, *, eps=..., ...) -> x_adv."""
 
+from .adversarial_patch import Patch, adversarial_patch, pasted
 from .balls import L2Ball, MaxBall
 from .black_box import Oracle, Refused, Substitute, augmented, train_substitute
 from .carlini_wagner import carlini_wagner
 from .cppn import Patterns
 from .deepfool import deepfool
+from .dpatch import DPatch, dpatch, paste
 from .every_pixel import corners, every_pixel, working
 from .evolved import Elites, map_elites
 from .features import match_features
@@ -17,18 +19,22 @@ from .mutation import Pixels
 from .nes import nes
 from .noise import random_sign
 from .one_pixel import Generation, one_pixel, random_pixels
+from .printing import nonprintability, printable, printed, unprintable
+from .robust_stickers import RobustStickers, robust_stickers, strongest
 from .rubbish import Rubbish, gradient_rubbish
+from .stickers import Stickers, random_stickers, scattered, stickers, stuck
 from .transform import transform_attack
 from .universal import Universal, universal_perturbation
 
 bim = basic_iterative
 
 __all__ = [
-    "Coarse", "Elites", "Generation", "Hidden", "L2Ball", "LADDER", "MaxBall", "Oracle", "Patterns", "Pixels",
-    "Refused", "Rubbish", "Scaled", "Substitute", "Universal", "augmented", "basic_iterative", "bim",
-    "carlini_wagner", "corners", "deepfool", "every_pixel", "fgsm", "fgv", "gradient_direction",
-    "gradient_rubbish", "hidden_command", "hot_cold", "hot_cold_direction", "kurakin_steps", "lbfgs",
-    "least_likely", "lots", "lots_direction", "magnify", "magnify_direction", "mangle", "map_elites",
-    "match_features", "nes", "one_pixel", "pgd", "random_pixels", "random_sign", "smallest_scale", "steps_needed",
-    "train_substitute", "transform_attack", "universal_perturbation", "working",
+    "Coarse", "DPatch", "Elites", "Generation", "Hidden", "L2Ball", "LADDER", "MaxBall", "Oracle", "Patch", "Patterns", "Pixels", "Refused",
+    "RobustStickers", "Rubbish", "Scaled", "Stickers", "Substitute", "Universal", "adversarial_patch", "augmented", "basic_iterative",
+    "bim", "carlini_wagner", "corners", "deepfool", "dpatch", "every_pixel", "fgsm", "fgv", "gradient_direction", "gradient_rubbish",
+    "hidden_command", "hot_cold", "hot_cold_direction", "kurakin_steps", "lbfgs", "least_likely", "lots", "lots_direction", "magnify",
+    "magnify_direction", "mangle", "map_elites", "match_features", "nes", "nonprintability", "one_pixel", "paste", "pasted", "pgd",
+    "printable", "printed", "random_pixels", "random_sign", "random_stickers", "robust_stickers", "scattered", "smallest_scale",
+    "steps_needed", "stickers", "strongest", "stuck", "train_substitute", "transform_attack", "universal_perturbation", "unprintable",
+    "working",
 ]  # fmt: skip

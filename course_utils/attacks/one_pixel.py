@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -31,8 +31,14 @@ class Generation(NamedTuple):
     fitness: Tensor
 
 
+class Scored(Protocol):
+    """What candidates are put on: `scores` gives a model's scores `[n, P, classes]` for those of the pictures `index` `[n]`."""
+
+    def scores(self, candidates: Tensor, index: Tensor) -> Tensor: ...
+
+
 Watch = Callable[[Generation], None]
-Breed = Callable[[Tensor, Tensor], Tensor]  # parents `[n, P, d, 2 + C]` and the numbers `[n]` of their pictures -> children
+Breed = Callable[[Tensor, Tensor, Tensor], Tensor]  # parents `[n, P, ...]`, the numbers `[n]` of their pictures, fitness `[n, P]` -> children
 
 
 def one_pixel(
@@ -57,7 +63,7 @@ def one_pixel(
     chance = generator or runtime.generator()
 
     def evolution(part: Tensor) -> tuple[Tensor, Breed]:
-        def children(parents: Tensor, left: Tensor) -> Tensor:
+        def children(parents: Tensor, left: Tensor, fitness: Tensor) -> Tensor:
             return offspring(parents, trios(len(part), population, chance).to(left.device)[left], scale)
 
         return normal(part, population, pixels, chance), children
@@ -77,7 +83,7 @@ def random_pixels(
 
     def anew(part: Tensor) -> tuple[Tensor, Breed]:
         draw = lambda *_: uniform(part, population, pixels, chance)  # noqa: E731
-        return draw(), lambda _, left: draw()[left]
+        return draw(), lambda _, left, fitness: draw()[left]
 
     return search(model, x, y, anew, pixels, population, generations, targeted, until, local, batch_size, watch)
 
@@ -97,7 +103,7 @@ def trios(count: int, population: int, chance: torch.Generator) -> Tensor:
     return torch.stack([a, (a + 1 + b) % population, (a + 1 + c) % population], 2)
 
 
-def evolve(canvas: Canvas, first: Tensor, breed: Breed, wish: Wish, best: Champions, generations: int, watch: Watch | None) -> None:
+def evolve(canvas: Scored, first: Tensor, breed: Breed, wish: Wish, best: Champions, generations: int, watch: Watch | None) -> None:
     """Candidates compete, each child with its own parent; `best` keeps the best one of each picture."""
     left, parents = torch.arange(len(first), device=first.device), first
     fitness = parents.new_full(parents.shape[:2], -torch.inf)
@@ -107,7 +113,7 @@ def evolve(canvas: Canvas, first: Tensor, breed: Breed, wish: Wish, best: Champi
             left, parents, fitness = left[going], parents[going], fitness[going]
             if not len(left):
                 break
-        children = breed(parents, left) if number else parents
+        children = breed(parents, left, fitness) if number else parents
         found, fools = wish(canvas.scores(children, left), left)
         best.challenge(left, children, found, fools)
         fitter = found > fitness
@@ -142,11 +148,11 @@ class Wish(NamedTuple):
 class Champions:
     """The best candidate of each picture so far; to begin with, the picture as it is."""
 
-    def __init__(self, x: Tensor, scores: Tensor, wish: Wish, pixels: int) -> None:
+    def __init__(self, x: Tensor, scores: Tensor, wish: Wish, form: tuple[int, ...]) -> None:
         self.x, self.wish = x, wish
         fitness, fools = wish(scores[:, None], torch.arange(len(x), device=x.device))
         self.fitness, self.fools = fitness[:, 0], fools[:, 0]
-        self.candidates = torch.zeros(len(x), pixels, 2 + x.shape[1], device=x.device)
+        self.candidates = torch.zeros(len(x), *form, device=x.device)
         self.changed = torch.zeros_like(self.fools)
 
     @property
@@ -164,8 +170,8 @@ class Champions:
         self.fitness[index], self.fools[index] = torch.where(better, top, self.fitness[index]), torch.where(better, some, before)
         self.changed[index] |= better
 
-    def pictures(self) -> Tensor:
-        new = painted(self.x.clone(), *placed(self.candidates, self.x))
+    def pictures(self, new: Tensor) -> Tensor:
+        """Their pictures, `new` with the candidates on them; as they were where no candidate was better."""
         return torch.where(self.changed[:, None, None, None], new, self.x)
 
 
@@ -184,9 +190,9 @@ def search(
         for begin, part, own, goal in zip(range(0, len(x), size), x.split(size), scores.split(size), labels(scores).split(size)):
             canvas = Canvas(model, part, pixels=pixels, queries=len(part) * population * (generations + 1), batch_size=batch_size, local=local)
             wish = Wish(goal, targeted, until)
-            best = Champions(canvas.x, own, wish, pixels)
+            best = Champions(canvas.x, own, wish, (pixels, 2 + x.shape[1]))
             first, breed = start(part)
             tell = None if watch is None else lambda g, begin=begin: watch(g._replace(pictures=g.pictures + begin))
             evolve(canvas, first, breed, wish, best, generations, tell)
-            done.append(best.pictures())
+            done.append(best.pictures(painted(canvas.x.clone(), *placed(best.candidates, canvas.x))))
         return torch.cat(done)

@@ -25,5 +25,6 @@ CHAPTERS: dict[str, tuple[str, ...]] = {
     "ch13_transfer_black_box": ("transfer_rates", "amplified", "jacobian_step", "slope_from_scores", "decibels"),
     "ch14_universal": ("fooling_share", "into_budget", "one_turn", "shared_part"),
     "ch15_one_pixel": ("paint", "first_candidates", "one_generation", "reached"),
+    "ch16_stickers_patches": ("put_stickers", "printing_error", "rp2_cost", "patch_matrix"),
     "ch17_lots": ("origin_target", "moved_by", "smallest_scale_for", "window_ssim", "nearest_person"),
 }  # fmt: skip

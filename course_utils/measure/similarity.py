@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import NamedTuple
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -16,20 +19,39 @@ def ssim(x: Tensor, x_adv: Tensor, *, whole: bool = False) -> Tensor:
     where it fits; the index is averaged over places and colours. As scikit-image computes it, for a batch, on its device.
     whole: around every pixel there is, the pictures mirrored at their edges (scikit-image's `full` map, averaged).
     """
+    check_windows(x, x_adv)
+    return Windowed(x, whole).index(x_adv)
+
+
+def check_windows(x: Tensor, x_adv: Tensor) -> None:
+    """ValueError unless both are batches of the same shape in which a window fits."""
     if x.shape != x_adv.shape or x.dim() != 4 or min(x.shape[2:]) < 11:
         raise ValueError(f"the pictures have shapes {list(x.shape)} and {list(x_adv.shape)}; the same [N, C, H, W] is expected, "
                          "with H and W at least 11.")  # fmt: skip
-    down, across = (windows(size, whole).to(x.device) for size in x.shape[2:])
 
-    def local(values: Tensor) -> Tensor:
-        return down @ values @ across.T  # the mean in each window: a convolution is slower in double precision
 
-    a, b = x.detach().double(), x_adv.detach().double()  # single precision would lose small variances
-    mean_a, mean_b = local(a), local(b)
-    both = local(a * b) - mean_a * mean_b
-    spread = local(a * a) - mean_a**2 + local(b * b) - mean_b**2
-    index = (2 * mean_a * mean_b + 0.01**2) * (2 * both + 0.03**2) / ((mean_a**2 + mean_b**2 + 0.01**2) * (spread + 0.03**2))
-    return index.mean((1, 2, 3)).to(x.dtype)
+class Windowed:
+    """Pictures `[N, C, H, W]` with their windows' means and variances, to be compared with others of the same shape."""
+
+    def __init__(self, x: Tensor, whole: bool) -> None:
+        self.dtype, self.working = x.dtype, torch.promote_types(x.dtype, torch.float32)
+        self.down, self.across = (windows(size, whole).to(x.device, self.working) for size in x.shape[2:])
+        self.x, self.mean, self.variance = self.moments(x)
+
+    def local(self, values: Tensor) -> Tensor:
+        return self.down @ values @ self.across.T  # the mean in each window, as two tables: faster than a convolution of one channel
+
+    def moments(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        x = x.detach().to(self.working) - 0.5  # grey is 0: so small variances are not lost in single precision
+        mean = self.local(x)
+        return x, mean, self.local(x * x) - mean**2
+
+    def index(self, other: Tensor) -> Tensor:
+        other, mean, variance = self.moments(other)
+        both = self.local(self.x * other) - self.mean * mean
+        a, b = self.mean + 0.5, mean + 0.5
+        index = (2 * a * b + 0.01**2) * (2 * both + 0.03**2) / ((a**2 + b**2 + 0.01**2) * (self.variance + variance + 0.03**2))
+        return index.mean((1, 2, 3)).to(self.dtype)
 
 
 def windows(size: int, whole: bool) -> Tensor:
@@ -53,8 +75,12 @@ def pass_score(x: Tensor, x_adv: Tensor, *, steps: int = 10, whole: bool = False
         raise ValueError(f"x has shape {list(x.shape)} and x_adv {list(x_adv.shape)}; the same shape is expected.")
     check_pictures(x), check_pictures(x_adv, name="x_adv"), check_count(steps, "steps")
     x, x_adv = detached(x), detached(x_adv)
-    plain = ssim(x, x_adv, whole=whole)
-    return torch.maximum(plain, ssim(x, warped(x_adv, alignment(x, x_adv, steps)), whole=whole)).clamp(max=1)
+    check_windows(x, x_adv)
+    windowed = Windowed(x, whole)
+    return torch.maximum(windowed.index(x_adv), windowed.index(warped(x_adv, alignment(x, x_adv, steps)))).clamp(max=1)
+
+
+GAIN = 1e-4  # pairs whose correlation grew by less in a step are finished
 
 
 def alignment(x: Tensor, x_adv: Tensor, steps: int = 10) -> Tensor:
@@ -62,43 +88,78 @@ def alignment(x: Tensor, x_adv: Tensor, steps: int = 10) -> Tensor:
 
     The inverse compositional form of ECC. With t = x as a vector, J its slopes along the 8 parameters and i = x_adv as warped so far, all of mean 0:
     lambda = (t't - t'Pt) / (i't - i'Pt) with P = J (J'J)^-1 J', then dp = (J'J)^-1 J' (lambda i - t), and the warp is followed by the inverse of
-    the small one of dp. J is that of x and stays, so that a step costs one warp. Of all steps the best is kept.
+    the small one of dp. J is that of x and stays, so that a step costs one warp. Of all steps the best is kept; a finished pair is dropped.
     """
-    still, moving = smoothed(x), smoothed(x_adv)
-    t, slopes = centred(still), centred(steepest(still))  # [N, 1 or 8, pixels]
-    gram = slopes @ slopes.transpose(1, 2)
-    gram = gram + torch.diag_embed(1e-6 * gram.diagonal(dim1=1, dim2=2) + 1e-9)  # a blank picture has no slopes
-    inverse = torch.linalg.inv(gram.double()).to(gram)
-    along = slopes @ t.transpose(1, 2)  # J't, [N, 8, 1]
-    length, inside = (t * t).sum(2), (along * (inverse @ along)).sum(1)
-    warp = torch.eye(3, dtype=t.dtype, device=t.device).repeat(len(x), 1, 1)
-    best, highest = warp, torch.full_like(length, -torch.inf)
-    for step in range(steps + 1):
-        i = centred(warped(moving, warp).flatten(2))
-        product = (i * t).sum(2)
-        agreement = product / ((i * i).sum(2) * length).sqrt().clamp_min(1e-12)
-        better = agreement > highest
-        best, highest = torch.where(better[:, :, None], warp, best), torch.where(better, agreement, highest)
-        if step < steps:
-            seen = slopes @ i.transpose(1, 2)
-            scale = (length - inside) / (product - (along * (inverse @ seen)).sum(1)).clamp_min(1e-12)
-            change = (inverse @ (scale[:, None] * seen - along))[..., 0].nan_to_num(0, 0, 0).clamp(-0.2, 0.2)
-            warp = followed(warp, change)
-    return best
+    pairs = Pairs.of(smoothed(x), smoothed(x_adv))
+    found = torch.eye(3, dtype=pairs.t.dtype, device=x.device).repeat(len(x), 1, 1)
+    left, warp, i = torch.arange(len(x), device=x.device), found.clone(), centred(pairs.moving)
+    highest = pairs.agreement(i)
+    for _ in range(steps):
+        warp = followed(warp, pairs.change(i))
+        i = centred(warped(pairs.moving, warp))
+        agreement = pairs.agreement(i)
+        found[left] = torch.where((agreement > highest)[:, None, None], warp, found[left])
+        going = agreement > highest + GAIN
+        if not going.all():
+            left, warp, i, agreement, pairs = left[going], warp[going], i[going], agreement[going], Pairs(*(part[going] for part in pairs))
+            if not len(left):
+                break
+        highest = agreement
+    return found
+
+
+class Pairs(NamedTuple):
+    """What ECC's steps need of pairs: all but `moving` stays the same from step to step."""
+
+    t: Tensor  # [N, pixels] the still pictures, of mean 0
+    moving: Tensor  # [N, 1, H, W] the pictures to be warped
+    slopes: Tensor  # [N, 2, pixels] how the still pictures change across and down
+    inverse: Tensor  # [N, 8, 8] (J'J)^-1
+    along: Tensor  # [N, 8] J't
+    length: Tensor  # [N] t't
+
+    @classmethod
+    def of(cls, still: Tensor, moving: Tensor) -> Pairs:
+        t, slopes = centred(still), steepness(still)
+        gram = squares(slopes, still)
+        gram = gram + torch.diag_embed(1e-6 * gram.diagonal(dim1=1, dim2=2) + 1e-9)  # a blank picture has no slopes
+        return cls(t, moving, slopes, torch.linalg.inv(gram.double()).to(gram), onto(slopes, t, still), (t * t).sum(1))
+
+    def agreement(self, i: Tensor) -> Tensor:
+        """The correlation `[N]` of the still pictures with warped ones of mean 0."""
+        return (i * self.t).sum(1) / ((i * i).sum(1) * self.length).sqrt().clamp_min(1e-12)
+
+    def change(self, i: Tensor) -> Tensor:
+        """dp `[N, 8]`; at most 0.2, lest a bad step leaves the picture."""
+        seen = onto(self.slopes, i, self.moving)
+        ours = (self.inverse @ self.along[..., None])[..., 0]  # (J'J)^-1 J't
+        scale = (self.length - (self.along * ours).sum(1)) / ((i * self.t).sum(1) - (seen * ours).sum(1)).clamp_min(1e-12)
+        return (self.inverse @ (scale[:, None] * seen - self.along)[..., None])[..., 0].nan_to_num(0, 0, 0).clamp(-0.2, 0.2)
 
 
 def smoothed(x: Tensor) -> Tensor:
     """Grey pictures `[N, 1, H, W]` in single precision or more, a little out of focus, so that slopes reach farther than one pixel."""
-    grey = (x.float() if x.dtype.itemsize < 4 else x).mean(1, keepdim=True)
-    bell = torch.exp(-((torch.arange(5.0) - 2) ** 2) / (2 * 1.1**2)).to(grey)
-    down, across = (F.conv1d(F.pad(torch.eye(size).to(grey)[:, None], (2, 2), mode="replicate"), (bell / bell.sum())[None, None])[:, 0] for size in grey.shape[2:])
-    return down.T @ grey @ across  # as tables: faster than a convolution of one channel
+    grey = x.to(torch.promote_types(x.dtype, torch.float32))
+    grey = grey.mean(1, keepdim=True) if grey.shape[1] > 1 else grey
+    bell = torch.exp(-((torch.arange(5.0) - 2) ** 2) / (2 * 1.1**2))
+    down, across = (band(bell / bell.sum(), size).to(grey) for size in grey.shape[2:])
+    return down @ grey @ across.T  # as tables: faster than a convolution of one channel
+
+
+def band(weights: Tensor, size: int) -> Tensor:
+    """A weighted mean around each place of an axis, one a row: `[size, size]`. Beyond the ends the axis goes on as at its ends."""
+    reach = len(weights) // 2
+    table = torch.zeros(size, size)
+    rows = torch.arange(size)
+    for offset, weight in enumerate(weights.tolist(), -reach):
+        table.index_put_((rows, (rows + offset).clamp(0, size - 1)), torch.tensor(weight), accumulate=True)
+    return table
 
 
 def centred(values: Tensor) -> Tensor:
-    """Pictures `[N, K, H, W]` as vectors `[N, K, pixels]` of mean 0."""
-    flat = values.flatten(2)
-    return flat - flat.mean(2, keepdim=True)
+    """Pictures `[N, 1, H, W]` as vectors `[N, pixels]` of mean 0."""
+    flat = values.flatten(1)
+    return flat - flat.mean(1, keepdim=True)
 
 
 def places(x: Tensor) -> tuple[Tensor, Tensor]:
@@ -107,14 +168,56 @@ def places(x: Tensor) -> tuple[Tensor, Tensor]:
     return across[None, :], down[:, None]
 
 
-def steepest(x: Tensor) -> Tensor:
-    """How pictures `[N, 1, H, W]` change with each of a homography's 8 parameters: `[N, 8, H, W]`."""
+def steepness(x: Tensor) -> Tensor:
+    """How pictures `[N, 1, H, W]` change across and down: `[N, 2, pixels]`."""
+    slope = torch.tensor([-0.5, 0.0, 0.5])
+    down, across = (band(slope * (size - 1) / 2, size).to(x) for size in x.shape[2:])
+    return torch.cat([x @ across.T, down @ x], 1).flatten(2)
+
+
+# J has a column for each of a homography's 8 parameters: u a, v a, a, u d, v d, d, -u (u a + v d), -v (u a + v d), where a and d are the slopes
+# across and down at the place (u, v). Each is a slope times one of these powers of u and v, or minus the sum of two such products. So sums over
+# J's columns are sums of slopes times powers, and J itself, 8 pictures large, is never written down.
+POWERS = ((0, 0), (1, 0), (0, 1), (2, 0), (1, 1), (0, 2))  # 1, u, v, uu, uv, vv
+J = ({"a": 1}, {"a": 2}, {"a": 0}, {"d": 1}, {"d": 2}, {"d": 0}, {"a": 3, "d": 4}, {"a": 4, "d": 5})  # which power goes with which slope
+
+
+def combined(like: Tensor) -> Tensor:
+    """J's columns from the slope across times the 6 powers and the slope down times the 6 powers: `[8, 12]`."""
+    signs = torch.zeros(8, 2, 6)
+    for row, column in enumerate(J):
+        for slope, power in column.items():
+            signs[row, "ad".index(slope), power] = 1 if len(column) == 1 else -1
+    return signs.flatten(1).to(like)
+
+
+def powers(x: Tensor, exponents: Sequence[tuple[int, int]] = POWERS) -> Tensor:
+    """u^p v^q at the places (u, v) of pictures, a row for each pair of exponents: `[..., pixels]`."""
     u, v = places(x)
-    padded = F.pad(x, (1, 1, 1, 1), mode="replicate")[:, 0]
-    across = (padded[:, 1:-1, 2:] - padded[:, 1:-1, :-2]) * (x.shape[3] - 1) / 4
-    down = (padded[:, 2:, 1:-1] - padded[:, :-2, 1:-1]) * (x.shape[2] - 1) / 4
-    both = u * across + v * down
-    return torch.stack([u * across, v * across, across, u * down, v * down, down, -u * both, -v * both], 1)
+    return torch.stack([(u**p * v**q).flatten() for p, q in exponents])
+
+
+def sums(values: Tensor, weights: Tensor) -> Tensor:
+    """Sums of `[N, K, pixels]` with weights `[M, pixels]`: `[N, K, M]`. The short table in front makes the product three times as fast."""
+    return (weights @ values.flatten(0, 1).T).T.unflatten(0, values.shape[:2])
+
+
+def onto(slopes: Tensor, values: Tensor, like: Tensor) -> Tensor:
+    """J' times vectors `[N, pixels]` of mean 0 (so that J's own means do not count): `[N, 8]`."""
+    return sums(slopes * values[:, None], powers(like)).flatten(1) @ combined(values).T
+
+
+def squares(slopes: Tensor, like: Tensor) -> Tensor:
+    """J'J with J's columns of mean 0: `[N, 8, 8]`."""
+    signs = combined(slopes)
+    exponents = [(p, q) for p in range(5) for q in range(5 - p)]  # of products of two powers
+    which = [exponents.index((p + r, q + s)) for p, q in POWERS for r, s in POWERS]
+    across, down = slopes.unbind(1)
+    table = powers(like, exponents)
+    aa, ad, dd = (((table @ (one * other).T)[which]).T.view(-1, 6, 6) for one, other in ((across, across), (across, down), (down, down)))
+    whole = torch.cat([torch.cat([aa, ad], 2), torch.cat([ad, dd], 2)], 1)  # [N, 12, 12]
+    mean = sums(slopes, powers(like)).flatten(1) @ signs.T
+    return signs @ whole @ signs.T - mean[:, :, None] * mean[:, None] / slopes.shape[2]
 
 
 def followed(warp: Tensor, change: Tensor) -> Tensor:

@@ -13,9 +13,10 @@ import torch
 from torch import Tensor, nn
 
 from .. import runtime
-from ..data import WORLDS
+from ..data import WORLDS, scenes
 from ..data.downloads import FetchError
 from .decoders import Decoder
+from .detector import Detector
 from .networks import (
     AENet10, AllConv, DenseNet10, FaceNet, LeNet, NiN, Normalized, SceneNet, SignNet, SmallVGG, StrideNet, TwoPairs,
 )  # fmt: skip
@@ -67,6 +68,7 @@ NETWORKS: dict[str, Callable[[], nn.Module]] = {
     "chain-signs": lambda: ResNet(_kinds("signs"), shortcuts=False),  # chapter 06's control: the same blocks, no shortcuts
     "chain-gtsrb": lambda: ResNet(shortcuts=False),
     "scenenet-scenes": lambda: SceneNet(_kinds("photos")),
+    "detector-scenes": lambda: Detector(len(scenes.GROUPS)),  # chapter 16: finds the signs in street scenes
     "allconv-signs": lambda: AllConv(_kinds("objects"), width=32),
     "allconv-cifar10": lambda: AllConv(width=48),  # half the paper's width: what two cores train
     "speechnet-spoken": SpeechNet,

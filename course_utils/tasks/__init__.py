@@ -21,5 +21,6 @@ CHAPTERS: dict[str, tuple[str, ...]] = {
     "ch13_transfer_black_box": ("fool_the_oracle",),
     "ch14_universal": ("few_for_all",),
     "ch15_one_pixel": ("few_queries",),
+    "ch16_stickers_patches": ("two_stickers",),
     "ch17_lots": ("most_alike",),
 }

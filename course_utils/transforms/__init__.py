@@ -6,11 +6,12 @@ drawn for each picture of its own, from `generator=`: one on the CPU means the s
 
 from .camera import Lens, geometry, grey_levels, light, photograph, sensor, warp
 from .compression import jpeg
+from .fitting import askew
 from .pixels import add_noise, blur, brightness, contrast
 from .road import FOCAL, METRES, driver_view, roadside
 from .sound import RATE, cosines, from_waveform, log_mel, mel_energies, mel_filters, mel_frequencies, waveform
 
 __all__ = [
-    "FOCAL", "METRES", "Lens", "RATE", "add_noise", "blur", "brightness", "contrast", "cosines", "driver_view", "from_waveform", "geometry", "grey_levels", "jpeg", "light", "log_mel",
+    "FOCAL", "METRES", "Lens", "RATE", "add_noise", "askew", "blur", "brightness", "contrast", "cosines", "driver_view", "from_waveform", "geometry", "grey_levels", "jpeg", "light", "log_mel",
     "mel_energies", "mel_filters", "mel_frequencies", "photograph", "roadside", "sensor", "warp", "waveform",
 ]  # fmt: skip

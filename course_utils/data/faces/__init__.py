@@ -11,9 +11,10 @@ from torch import Tensor
 from ... import runtime
 from .. import shapes
 from . import parts
+from .frames import frames
 from .people import COUNT, NAMES, People, people
 
-__all__ = ["COUNT", "NAMES", "People", "draw", "people"]
+__all__ = ["COUNT", "NAMES", "People", "draw", "frames", "people"]
 
 
 def _pictures(who: People, size: int, generator: torch.Generator) -> Tensor:

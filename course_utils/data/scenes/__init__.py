@@ -17,12 +17,13 @@ from ... import runtime
 from .. import shapes
 from ..shapes import uniform
 from . import clutter, things, weather
+from .groups import GROUPS, even_kinds, groups
 from .houses import houses
 from .kinds import NAMES, draw_clean
 from .posts import boxes_around, places, sign
 from .street import camera, ground, reflections, sky
 
-__all__ = ["NAMES", "SceneBatch", "draw", "draw_clean", "empty"]
+__all__ = ["GROUPS", "NAMES", "SceneBatch", "draw", "draw_clean", "draw_groups", "empty", "groups"]
 
 
 class SceneBatch(NamedTuple):
@@ -100,3 +101,10 @@ def draw(n: int, *, generator: torch.Generator | None = None, size: int = 192, s
     shown = torch.arange(most) < torch.randint(least, most + 1, (n, 1), generator=generator)
     parts = shapes.parts(n, max(4, 12 * 128**2 // size**2))
     return SceneBatch(*shapes.joined((_pictures(kinds[part], shown[part], size, generator) for part in parts), n))
+
+
+def draw_groups(n: int, *, generator: torch.Generator | None = None, size: int = 192, signs: tuple[int, int] = (1, 4)) -> SceneBatch:
+    """Scenes as `draw` makes them, for a detector: `y` and `labels` are groups (`GROUPS`), of which each is as often the main sign's as any other."""
+    generator = generator or runtime.generator()
+    batch = draw(n, generator=generator, size=size, signs=signs, y=even_kinds(max(n, 1), generator))
+    return batch._replace(y=groups(batch.y), labels=groups(batch.labels))
