@@ -33,6 +33,9 @@ BUDGET = {
     "pgd l2": lambda *given, eps: attacks.pgd(*given, steps=3, norm="l2", eps=10 * eps),
     "nes": partial(attacks.nes, step=0.04, steps=4, samples=100),
     "expectation": partial(attacks.transform_attack, transform=partial(transforms.contrast, factor=0.95), samples=2, steps=3),
+    "feature matching": lambda net, x, y, eps: attacks.match_features(
+        net, x, layers.representation(net, x.roll(1, 0), layers.names(net)[-1]), layer=layers.names(net)[-1], eps=eps, steps=4
+    ),
 }
 FREE = {
     "deepfool": attacks.deepfool,

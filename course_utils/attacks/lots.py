@@ -39,8 +39,8 @@ def lots(
     clipped to [0, 1]. A picture whose class does not change comes back as it was.
 
     x: pictures `[N, C, H, W]` in [0, 1]. target: as many pictures, or one for all; or stored answers of the layer `[N, ...]` (or one for all): whoever
-    stole them needs no picture. targeted: until the class is that of the target (`y` `[N]`; for pictures, what the model takes them for); otherwise
-    until it is another than `y`, by default the model's own prediction.
+    stole them needs no picture. Where answers have the shape of pictures, pictures are meant. targeted: until the class is that of the target (`y`
+    `[N]`; for pictures, what the model takes them for); otherwise until it is another than `y`, by default the model's own prediction.
     adjust: the direction is computed anew after each `step` of its largest pixel, at most `steps` times ("step-and-adjust").
     """
     check_batch(x, y, model), check_positive(step, "step", zero=False), check_count(steps, "steps")
@@ -189,7 +189,7 @@ def _pulled_back(model: nn.Module, x: Tensor, layer: str | nn.Module, change: Ca
     x = runtime.watched(x)
     with layers.stopped_at(model, layer) as run:
         own = run(x)
-    slope = torch.autograd.grad(own, x, change(own.detach()), allow_unused=True)[0] if own.requires_grad else None
+    slope = torch.autograd.grad((own * change(own.detach())).sum(), x, allow_unused=True)[0] if own.requires_grad else None
     if slope is None:
         name = layers.layer_name(model, layer)
         raise ValueError(f"the layer {name!r} has no gradient for the pixels; choose one that is computed from them by differentiable steps.")

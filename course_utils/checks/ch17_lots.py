@@ -45,7 +45,7 @@ def back(change: Callable[[Tensor, Tensor], Tensor]) -> Callable[..., Tensor]:
     def answer(features: nn.Module, x: Tensor, wanted: Tensor) -> Tensor:
         x = x.detach().clone().requires_grad_()
         own = features(x)
-        return torch.autograd.grad(own, x, change(own.detach(), wanted.detach()))[0]
+        return torch.autograd.grad((own * change(own.detach(), wanted.detach())).sum(), x)[0]
 
     return answer
 
@@ -161,7 +161,7 @@ EXERCISES = (
         (back(lambda own, wanted: wanted), "the own answer is not taken away; wanted - features(x) is the change."), (back(lambda own, wanted: wanted + own), "the own answer is added; it is taken away: wanted - features(x)."),
         (back(lambda own, wanted: (wanted - own).sign()), "only the signs of the change go back; take the change itself."), (lambda features, x, wanted: origin_target(features, x, wanted).sign(), "these are the signs of the direction; the direction itself is expected."),
         (back(lambda own, wanted: 2 * (wanted - own)), "this is twice the direction: the gradient of the squared distance has a factor 2 that is left out here."), (back(lambda own, wanted: (wanted - own) / len(own)), "this is divided by the number of pictures; each has its own direction: no mean over the batch."),
-        (back(lambda own, wanted: torch.ones_like(own)), "the change that is wanted is not used; give it to autograd.grad as grad_outputs."),
+        (back(lambda own, wanted: wanted - 2 * own), "the gradient flows through the change, too; hold it fixed: (wanted - own).detach()."), (back(lambda own, wanted: 2 * (wanted - own) / own.numel()), "a mean square (mse_loss) divides by the number of values; take no mean, and no factor 2."), (back(lambda own, wanted: torch.ones_like(own)), "the change that is wanted is not used; give it to autograd.grad as grad_outputs."),
     )),
     Exercise("moved_by", moved_by, ways, difficulty=1, minutes=8, battery=ATTACK, what="the batch of pictures", rules=(expect_inside,), hints=(
         "First make each direction 1 large: its largest absolute value, picture by picture. Then think in grey levels, 0 to 255.",
@@ -180,7 +180,7 @@ EXERCISES = (
         "low, high = 0.0, 1.0; while high <= largest and not works(high): low, high = high, high * growth; if high > largest: return 0.0; then the halvings.",
     ), mistakes=(
         (searched(start=1.0), "low begins at 1; where 1 works already, it may be smaller: begin at 0."), (searched(bisect=False), "this is the first scale met that works; then the last interval is halved."),
-        (searched(give="low"), "this is the largest that did not work; the smallest that did is expected."), (searched(give="middle"), "this is the middle of the last interval, which nobody tried; return the smallest that worked."),
+        (lambda works, growth, largest, halvings: searched()(works, growth, largest, halvings + 1), "the interval is halved once too often; there are `halvings` of them."), (lambda works, growth, largest, halvings: searched()(works, growth, largest, max(0, halvings - 1)), "the interval is halved once too seldom; there are `halvings` of them."), (searched(give="low"), "this is the largest that did not work; the smallest that did is expected."), (searched(give="middle"), "this is the middle of the last interval, which nobody tried; return the smallest that worked."),
         (searched(first=0.5), "the search begins at another scale than 1."), (searched(reach=lambda s, largest: s < 1e12), "scales above largest are tried; give 0.0 instead."),
         (searched(reach=lambda s, largest: s < largest), "largest itself may be tried: <=."), (searched(nothing=lambda low: low), "where nothing works, 0.0 is expected."),
     )),
@@ -190,7 +190,7 @@ EXERCISES = (
         "c1, c2 = 0.01**2, 0.03**2; (2 * ma * mb + c1) * (2 * cov + c2) / ((ma**2 + mb**2 + c1) * (va + vb + c2))",
     ), mistakes=(
         (index(spread=lambda a: a.var(1), structure=lambda a, b: (a * b).sum(1) / (a.shape[1] - 1)), "the sums are divided by P - 1; here by P: .mean(1)."),
-        (index(spread=lambda a: a.square().mean(1).sqrt()), "the deviations are used where the variances belong."), (index(c1=0.01, c2=0.03), "the constants are not squared: 0.01**2 and 0.03**2."), (index(c1=1e-9, c2=1e-9), "the two constants are left out."),
+        (index(spread=lambda a: a.var(1)), "a.var(1) divides by P - 1 while the covariance is divided by P; here all by P: a.var(1, unbiased=False)."), (lambda a, b: index(structure=lambda p, q: (p * q).mean(1) + a.mean(1) * b.mean(1))(a, b), "the covariance is not that: take the means away before the product is averaged."), (index(spread=lambda a: a.square().mean(1).sqrt()), "the deviations are used where the variances belong."), (index(c1=0.01, c2=0.03), "the constants are not squared: 0.01**2 and 0.03**2."), (index(c1=1e-9, c2=1e-9), "the two constants are left out."),
         (index(light=False), "the part with the means is left out."), (index(c1=(0.01 * 255) ** 2, c2=(0.03 * 255) ** 2), "these constants are for levels up to 255; the pixels go up to 1."),
         (lambda a, b: window_ssim(a, b).mean(), "one number for all windows is given; each pair has one."), (lambda a, b: window_ssim(a.T, b.T), "the mean goes over the windows; it goes over the pixels of each, dimension 1."),
     )),

@@ -8,8 +8,8 @@ UNUSED = "what only wrong answers use"
 EQUIVALENT = {
     "origin_target/…: clone dropped: …": COPY,
     "origin_target/…: detach dropped: x = …": COPY,
-    "origin_target/solution: detach dropped: direction, = …": COPY,
-    "origin_target/…: detach dropped: return …": COPY,
+    "origin_target/by_grad_outputs: detach dropped: return …": COPY,
+    "origin_target/reference: detach dropped: return … -> return torch.autograd.grad((own * change(own.detach(), wanted)).sum(), x)[0]": COPY,
     "origin_target/by_half_the_squared_distance: detach dropped: distance = …": COPY,
     "origin_target/by_a_product: detach dropped: z = …": COPY,
     "origin_target/by_a_product: detach dropped: change = … -> change = wanted - own.detach()": COPY,
