@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from .. import attacks, data, models, runtime
-from ..checking import Mistake, OpenTask, call, expect, expect_inside, returned
-from .ch13_transfer_black_box import Quiet, nothing_but
+from ..checking import OpenTask, expect, expect_inside, returned
+from .asking import Quiet, asked
 
 NETWORK, PICTURES, OF, EACH, SEED = "smallvgg-signs", 15, 400, 100, 5  # the chapter shows the pictures of seed 0
 
@@ -27,12 +27,7 @@ def fooled(attack: Callable) -> float:
     """Percent of the pictures that `attack(oracle, x, y)` has taken for another class, with at most one other pixel in each."""
     x, y = least_sure()
     net = models.load(NETWORK)
-    oracle = Quiet(net, EACH * PICTURES, scores=True)
-    with nothing_but(oracle):
-        try:
-            got = call(attack, oracle=oracle, x=x, y=y)
-        except attacks.Refused as error:
-            raise Mistake(f"{error} {EACH} a picture are allowed.") from error
+    got = asked(attack, Quiet(net, EACH * PICTURES, scores=True), f"{EACH} a picture", x=x, y=y)
     returned(got, x, "the batch of attacked pictures")
     expect_inside(got)
     most = int((got != x).any(1).flatten(1).sum(1).max())

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from .. import attacks, data, models, runtime
-from ..checking import Mistake, OpenTask, call, expect, returned
-from .ch13_transfer_black_box import Quiet, nothing_but
+from ..checking import OpenTask, expect, returned
+from .asking import Quiet, asked
 
 NETWORK, PICTURES, EACH, SEED = "signnet-signs", 12, 40, 5  # the chapter shows the pictures of seed 0
 COVER, ADDS = 0.015, (-1.0, 1.0)
@@ -27,12 +27,7 @@ def fooled(attack: Callable) -> float:
     """Percent of the signs that the stickers `attack(oracle, x, y)` gives, boxes [N, 2, 4], have taken for another class."""
     x, y = right_ones()
     net = models.load(NETWORK)
-    oracle = Quiet(net, EACH * PICTURES, scores=True)
-    with nothing_but(oracle):
-        try:
-            got = call(attack, oracle=oracle, x=x, y=y)
-        except attacks.Refused as error:
-            raise Mistake(f"{error} {EACH} a picture are allowed.") from error
+    got = asked(attack, Quiet(net, EACH * PICTURES, scores=True), f"{EACH} a picture", x=x, y=y)
     boxes = returned(got, torch.zeros(len(x), 2, 4, dtype=torch.long, device=x.device), "the boxes")
     size, (x0, y0, x1, y1) = torch.tensor([x.shape[3], x.shape[2]] * 2, device=x.device), boxes.unbind(2)
     expect(((boxes >= 0) & (boxes <= size)).all() and ((x0 <= x1) & (y0 <= y1)).all(), "boxes are x0, y0, x1, y1 in pixels, inside the picture, x0 and y0 not above x1 and y1.")
