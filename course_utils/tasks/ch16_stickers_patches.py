@@ -33,6 +33,10 @@ def fooled(attack: Callable) -> float:
             got = call(attack, oracle=oracle, x=x, y=y)
         except attacks.Refused as error:
             raise Mistake(f"{error} {EACH} a picture are allowed.") from error
+        except ValueError as error:
+            if isinstance(error.__cause__, Mistake):  # models.load takes the refusal for a damaged file
+                raise error.__cause__ from None
+            raise
     boxes = returned(got, torch.zeros(len(x), 2, 4, dtype=torch.long, device=x.device), "the boxes")
     size, (x0, y0, x1, y1) = torch.tensor([x.shape[3], x.shape[2]] * 2, device=x.device), boxes.unbind(2)
     expect(((boxes >= 0) & (boxes <= size)).all() and ((x0 <= x1) & (y0 <= y1)).all(), "boxes are x0, y0, x1, y1 in pixels, inside the picture, x0 and y0 not above x1 and y1.")
