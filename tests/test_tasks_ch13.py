@@ -68,7 +68,8 @@ def test_the_goal_is_above_papernot_and_below_a_convolutional_substitute(said) -
 @pytest.mark.parametrize("cheat, words", REFUSED, ids=range(len(REFUSED)))
 def test_cheats_are_refused(cheat, words: str, said) -> None:
     out = said(cheat)
-    assert out.startswith("✗ fool_the_oracle: ") and words in out, out
+    said_so = out.partition(", in the line")[0]  # the line of the answer is quoted, and holds the words of this table
+    assert out.startswith("✗ fool_the_oracle: ") and words in said_so, out
     assert scores.best("13/fool_the_oracle") is None and torch.load.__module__ == "torch.serialization"
 
 

@@ -64,5 +64,6 @@ def test_the_goal_is_above_random_search_and_below_steps_near_the_best(said) -> 
 @pytest.mark.parametrize("cheat, words", REFUSED, ids=range(len(REFUSED)))
 def test_cheats_are_refused(cheat, words: str, said) -> None:
     out = said(cheat)
-    assert out.startswith("✗ few_queries: ") and words in out, out
+    said_so = out.partition(", in the line")[0]  # the line of the answer is quoted, and holds the words of this table
+    assert out.startswith("✗ few_queries: ") and words in said_so, out
     assert scores.best("15/few_queries") is None

@@ -58,5 +58,6 @@ def test_the_goal_is_above_random_search_and_below_steps_near_the_best(said) -> 
 @pytest.mark.parametrize("cheat, words", REFUSED, ids=range(len(REFUSED)))
 def test_cheats_are_refused(cheat, words: str, said) -> None:
     out = said(cheat)
-    assert out.startswith("✗ two_stickers: ") and words in out, out
+    said_so = out.partition(", in the line")[0]  # the student's line is quoted, and holds the words of this table
+    assert out.startswith("✗ two_stickers: ") and words in said_so, out
     assert scores.best("16/two_stickers") is None

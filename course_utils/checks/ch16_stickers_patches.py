@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor
 
-from ..checking import PICTURES, TENSORS, Case, Exercise, expect_inside
+from ..checking import PICTURES, TENSORS, Case, Exercise, expect_inside, sticking
 from ..runtime import generator
 
 
@@ -110,7 +110,7 @@ EXERCISES = (
         (stuck(lambda x0, y0, x1, y1: (slice(y0, y1 + 1), slice(x0, x1 + 1))), "a row and a column too many: y1 and x1 are the first that are not covered."),
         (stuck(lambda x0, y0, x1, y1: (slice(y0, y0 + y1), slice(x0, x0 + x1))), "x1 and y1 are taken for width and height; they are where the box ends."), (stuck(channels=slice(0, 1)), "only the first channel gets the sticker; all do."),
         (stuck(of=lambda boxes, k: boxes[0]), "all pictures get the first picture's stickers; boxes[k] are those of picture k."), (stuck(put=lambda under, add: under), "the pictures come back as they were."),
-        (stuck(put=lambda under, add: under + math.copysign(1, add)), "every sticker adds 1 or -1; its own number in adds says how much."),
+        (stuck(put=lambda under, add: under + math.copysign(1, add)), "every sticker adds 1 or -1; its own number in adds says how much."), *sticking.stickers(put_stickers),
     )),
     Exercise("printing_error", printing_error, colours, difficulty=1, minutes=8, battery=PICTURES, what="the score", hints=(
         "Two steps: the distance of each pixel to each colour, [N, K, H, W]; then all K distances multiplied.",
@@ -121,9 +121,9 @@ EXERCISES = (
         (far(together=lambda d: d.amin(1)), "this is the distance of the nearest colour; the score of the paper multiplies all of them."), (far(lambda d: d.square().sum(2)), "the distances are squared; take the length: .norm(dim=2)."),
         (far(lambda d: d.abs().sum(2)), "the channels' differences are added up; |p - c| is the length, with squares and a root."),
         (far(lambda d: d.square().mean(2).sqrt()), "the squares are averaged over the channels; they are added up: .norm(dim=2)."),
-        (far(lambda d: d.sum(2)), "signs are kept, so that differences of the channels cancel; take the length: .norm(dim=2)."),
+        (far(lambda d: d.sum(2)), "signs are kept, so that differences of the channels cancel; take the length: .norm(dim=2)."), *sticking.inks(printing_error, far),
     )),
-    Exercise("rp2_cost", rp2_cost, views, difficulty=2, minutes=15, battery=TENSORS, what="the cost", hints=(
+    Exercise("rp2_cost", rp2_cost, views, difficulty=2, minutes=15, battery=TENSORS, what="the cost", also=sticking.gradients_pass(rp2_cost, views), hints=(
         "Two parts, each one number a picture: how large the change is below the mask, and what the views cost in the mean.",
         "The size: (mask * change).flatten(1).norm(dim=1). The views: scores.log_softmax(2) is [V, N, classes]; take each picture's own target in all views, then the mean over the views.",
         "views = -scores.log_softmax(2)[:, torch.arange(len(target)), target]; weight * size + views.mean(0)",
@@ -139,7 +139,7 @@ EXERCISES = (
         (cost(chance=lambda s, t: -s.softmax(2).gather(2, t[None, :, None].expand(len(s), -1, 1))[..., 0]), "the probability is taken without its logarithm."),
         (cost(chance=lambda s, t: -s.gather(2, t[None, :, None].expand(len(s), -1, 1))[..., 0]), "the score is taken; log_softmax makes log probabilities of scores."),
         (lambda scores, target, change, mask, weight: rp2_cost(scores, target, change, mask, 1.0), "weight is left out of the change's size."),
-        (lambda scores, target, change, mask, weight: rp2_cost(scores, target, change, mask, weight).mean(), "one number for the batch; each picture has its own, [N]."),
+        (lambda scores, target, change, mask, weight: rp2_cost(scores, target, change, mask, weight).mean(), "one number for the batch; each picture has its own, [N]."), *sticking.costs(rp2_cost, cost),
     )),
     Exercise("patch_matrix", patch_matrix, spots, difficulty=3, minutes=15, what="the matrix", hints=(
         "affine_grid asks, for a place (u, v) of the picture, from -1 to 1, where on the patch to look, again from -1 to 1. So go from picture to patch: shift, turn back, scale.",
@@ -155,6 +155,6 @@ EXERCISES = (
         (placed(middle=lambda across, down, side, size: ((2 * down - size) / side, (2 * across - size) / side)), "across and down are swapped: x comes first."),
         (placed(middle=lambda across, down, side, size: (2 * across / side, 2 * down / side)), "places are counted from the upper left corner; -1 to 1 has its 0 in the middle: 2 * across - size."),
         (placed(middle=lambda across, down, side, size: ((2 * across - size) / size, (2 * down - size) / size)), "the middle is measured in the picture; the matrix ends in the patch: divide by side."),
-        (lambda *given: torch.cat([patch_matrix(*given), torch.tensor([[0.0, 0.0, 1.0]])]), "a row too many; affine_grid takes the upper two: [2, 3]."),
+        (lambda *given: torch.cat([patch_matrix(*given), torch.tensor([[0.0, 0.0, 1.0]])]), "a row too many; affine_grid takes the upper two: [2, 3]."), *sticking.places(patch_matrix, placed),
     )),
 )  # fmt: skip

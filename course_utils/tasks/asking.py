@@ -25,6 +25,10 @@ def asked(answer: Callable, oracle: Quiet, limit: str, **given: Any) -> Any:
             return call(answer, oracle=oracle, **given)
         except attacks.Refused as error:
             raise Mistake(f"{error} {limit} are allowed.") from error
+        except ValueError as error:
+            if isinstance(error.__cause__, Mistake):  # models.load takes the refusal for a damaged file
+                raise error.__cause__ from None
+            raise
 
 
 class Quiet(attacks.Oracle):
