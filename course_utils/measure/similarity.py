@@ -80,7 +80,7 @@ def pass_score(x: Tensor, x_adv: Tensor, *, steps: int = 10, whole: bool = False
     return torch.maximum(windowed.index(x_adv), windowed.index(warped(x_adv, alignment(x, x_adv, steps)))).clamp(max=1)
 
 
-GAIN = 1e-3  # pairs whose correlation grew by less in a step are finished, as in OpenCV
+GAIN = 2e-4  # a pair is finished when a step adds less to its correlation, or promises to add less
 
 
 def alignment(x: Tensor, x_adv: Tensor, steps: int = 10) -> Tensor:
@@ -92,21 +92,24 @@ def alignment(x: Tensor, x_adv: Tensor, steps: int = 10) -> Tensor:
     """
     pairs = Pairs.of(smoothed(x), smoothed(x_adv))
     found = torch.eye(3, dtype=pairs.t.dtype, device=x.device).repeat(len(x), 1, 1)
-    left, going, warp, i = torch.arange(len(x), device=x.device), torch.ones(len(x), dtype=torch.bool, device=x.device), found.clone(), centred(pairs.moving)
+    left, going, warp = torch.arange(len(x), device=x.device), torch.ones(len(x), dtype=torch.bool, device=x.device), found.clone()
+    i = centred(pairs.moving)
     highest = pairs.agreement(i)
     for _ in range(steps):
-        warp = followed(warp, pairs.change(i))
+        change, promised = pairs.change(i)
+        going = going & (promised > highest + GAIN)
+        share = going.float().mean().item()  # the only thing read from the device
+        if share == 0:
+            break
+        if share < 0.7:  # dropping copies the others, so a few are not worth it
+            left, warp, highest, change, pairs = left[going], warp[going], highest[going], change[going], Pairs(*(part[going] for part in pairs))
+            going = going[going]
+        warp = followed(warp, change)
         i = centred(warped(pairs.moving, warp))
         agreement = pairs.agreement(i)
         better = going & (agreement > highest)
         found[left] = torch.where(better[:, None, None], warp, found[left])
         going, highest = going & (agreement > highest + GAIN), torch.where(better, agreement, highest)
-        share = going.float().mean().item()  # the only thing read from the device
-        if share == 0:
-            break
-        if share < 0.7:  # dropping copies the others, so a few are not worth it
-            left, warp, i, highest, pairs = left[going], warp[going], i[going], highest[going], Pairs(*(part[going] for part in pairs))
-            going = going[going]
     return found
 
 
@@ -131,12 +134,14 @@ class Pairs(NamedTuple):
         """The correlation `[N]` of the still pictures with warped ones of mean 0."""
         return (i * self.t).sum(1) / ((i * i).sum(1) * self.length).sqrt().clamp_min(1e-12)
 
-    def change(self, i: Tensor) -> Tensor:
-        """dp `[N, 8]`; at most 0.2, lest a bad step leaves the picture."""
+    def change(self, i: Tensor) -> tuple[Tensor, Tensor]:
+        """dp `[N, 8]`, at most 0.2, lest a bad step leaves the picture; and the correlation `[N]` that it promises, if slopes were straight lines."""
         seen = onto(self.slopes, i, self.moving)
-        ours = (self.inverse @ self.along[..., None])[..., 0]  # (J'J)^-1 J't
-        scale = (self.length - (self.along * ours).sum(1)) / ((i * self.t).sum(1) - (seen * ours).sum(1)).clamp_min(1e-12)
-        return (self.inverse @ (scale[:, None] * seen - self.along)[..., None])[..., 0].nan_to_num(0, 0, 0).clamp(-0.2, 0.2)
+        ours, theirs = ((self.inverse @ v[..., None])[..., 0] for v in (self.along, seen))  # (J'J)^-1 J't and (J'J)^-1 J'i
+        beside = self.length - (self.along * ours).sum(1), (i * self.t).sum(1) - (seen * ours).sum(1)  # t't - t'Pt and i't - i'Pt
+        scale = beside[0] / beside[1].clamp_min(1e-12)
+        square = ((seen * theirs).sum(1) + beside[1] ** 2 / beside[0].clamp_min(1e-12)) / (i * i).sum(1).clamp_min(1e-12)
+        return (scale[:, None] * theirs - ours).nan_to_num(0, 0, 0).clamp(-0.2, 0.2), square.clamp_min(0).sqrt()
 
 
 def smoothed(x: Tensor) -> Tensor:
