@@ -22,7 +22,7 @@ from torch import Tensor
 
 from benchmarks.common import RESULTS, one_thread
 from course_utils import attacks, data, measure, models, runtime
-from course_utils.measure.similarity import warped
+from course_utils.measure.alignment import warped
 
 EQUAL = 200  # so many pairs are compared, all are timed
 

@@ -8,7 +8,7 @@ from skimage.metrics import structural_similarity
 from torch import Tensor
 
 from course_utils import attacks, data, measure, models
-from course_utils.measure.similarity import alignment, warped
+from course_utils.measure.alignment import alignment, warped
 from course_utils.runtime import generator
 from tests.test_attacks import needs_cuda
 
