@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, TypeVar, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -179,20 +179,40 @@ def search(
     model: nn.Module, x: Tensor, y: Tensor | None, start: Callable[[Tensor], tuple[Tensor, Breed]], pixels: int, population: int,
     generations: int, targeted: bool, until: str, local: bool, batch_size: int | None, watch: Watch | None,
 ) -> Tensor:  # fmt: skip
-    """Check everything once, then search for so many pictures at a time as memory holds. start: first candidates, and how to go on."""
+    """Search for so many pictures at a time as memory holds. start: first candidates, and how to go on."""
+
+    def hunt(part: Tensor, own: Tensor, wish: Wish, tell: Watch | None) -> Tensor:
+        canvas = Canvas(model, part, pixels=pixels, queries=len(part) * population * (generations + 1), batch_size=batch_size, local=local)
+        best = Champions(canvas.x, own, wish, (pixels, 2 + part.shape[1]))
+        evolve(canvas, *start(part), wish, best, generations, tell)
+        return best.pictures(painted(canvas.x.clone(), *placed(best.candidates, canvas.x)))
+
+    def fits(x: Tensor) -> None:
+        if check_count(pixels, "pixels") > x[0, 0].numel():
+            raise ValueError(f"pixels is {pixels}; at most the {x[0, 0].numel()} pixels of a picture are expected.")
+
+    return torch.cat(hunted(model, x, y, PART, fits, hunt, generations, targeted, until, batch_size, watch))
+
+
+Found = TypeVar("Found")
+
+
+def hunted(
+    model: nn.Module, x: Tensor, y: Tensor | None, room: int, fits: Callable[[Tensor], object],
+    hunt: Callable[[Tensor, Tensor, Wish, Watch | None], Found], generations: int, targeted: bool, until: str,
+    batch_size: int | None, watch: Watch | None,
+) -> list[Found]:  # fmt: skip
+    """Check everything once, `fits` among it; then `hunt` for as many pictures at a time as have `room` pixels together.
+
+    hunt is given these pictures, the model's scores for them, what is wanted of them, and whom to tell of each generation.
+    """
     runtime.pick("rule to stop", until, ("sure", "fooled")), check_count(generations, "generations", least=0)
     if batch_size is not None:
         check_count(batch_size, "batch_size")
     with attacking(model, x, y, targeted=targeted) as (x, labels), torch.no_grad():
-        if check_count(pixels, "pixels") > x[0, 0].numel():
-            raise ValueError(f"pixels is {pixels}; at most the {x[0, 0].numel()} pixels of a picture are expected.")
-        scores, size, done = two_classes(runtime.logits(model, x)), max(1, PART // x[0, 0].numel()), []
+        fits(x)
+        scores, size, done = two_classes(runtime.logits(model, x)), max(1, room // x[0, 0].numel()), []
         for begin, part, own, goal in zip(range(0, len(x), size), x.split(size), scores.split(size), labels(scores).split(size)):
-            canvas = Canvas(model, part, pixels=pixels, queries=len(part) * population * (generations + 1), batch_size=batch_size, local=local)
-            wish = Wish(goal, targeted, until)
-            best = Champions(canvas.x, own, wish, (pixels, 2 + x.shape[1]))
-            first, breed = start(part)
             tell = None if watch is None else lambda g, begin=begin: watch(g._replace(pictures=g.pictures + begin))
-            evolve(canvas, first, breed, wish, best, generations, tell)
-            done.append(best.pictures(painted(canvas.x.clone(), *placed(best.candidates, canvas.x))))
-        return torch.cat(done)
+            done.append(hunt(part, own, Wish(goal, targeted, until), tell))
+        return done

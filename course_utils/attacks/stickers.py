@@ -10,10 +10,8 @@ from torch import Tensor, nn
 
 from .. import runtime
 from ..runtime import check_count, check_positive, check_scores
-from .common import attacking
-from .one_pixel import Breed, Champions, Watch, Wish, evolve, trios
+from .one_pixel import Breed, Champions, Watch, Wish, evolve, hunted, trios
 from .painting import suitable
-from .universal import two_classes
 
 PART = 2**19  # pixels of the pictures that are attacked side by side: 227 of 48x48
 
@@ -169,21 +167,14 @@ def search(
     model: nn.Module, x: Tensor, y: Tensor | None, start: Callable[[Callable[[], Tensor]], tuple[Tensor, Breed]], allowed: tuple,
     population: int, generations: int, targeted: bool, until: str, batch_size: int | None, watch: Watch | None, chance: torch.Generator,
 ) -> Stickers:  # fmt: skip
-    """Check everything once, then search for so many pictures at a time as memory holds. start: first candidates, and how to go on."""
-    runtime.pick("rule to stop", until, ("sure", "fooled")), check_count(generations, "generations", least=0)
-    if batch_size is not None:
-        check_count(batch_size, "batch_size")
-    with attacking(model, x, y, targeted=targeted) as (x, labels), torch.no_grad():
-        sheet = Sheet(x, *allowed)
-        scores, size, images, boxes = two_classes(runtime.logits(model, x)), max(1, PART // x[0, 0].numel()), [], []
-        for begin, part, own, goal in zip(range(0, len(x), size), x.split(size), scores.split(size), labels(scores).split(size)):
-            mine = Sheet(part, *allowed)
-            wish = Wish(goal, targeted, until)
-            best = Champions(part, own, wish, (len(sheet.adds), 4))
-            first, breed = start(lambda mine=mine: mine.drawn(population, chance))
-            tell = None if watch is None else lambda g, begin=begin: watch(g._replace(pictures=g.pictures + begin))
-            evolve(Wall(model, mine, batch_size), first, breed, wish, best, generations, tell)
-            found = mine.boxes(best.candidates)
-            images.append(best.pictures(stuck(part, found, mine.adds)))
-            boxes.append(found.where(best.changed[:, None, None], -1))
-        return Stickers(torch.cat(images), torch.cat(boxes), sheet.adds)
+    """Search for so many pictures at a time as memory holds. start: first candidates, and how to go on."""
+
+    def hunt(part: Tensor, own: Tensor, wish: Wish, tell: Watch | None) -> Stickers:
+        sheet = Sheet(part, *allowed)
+        best = Champions(part, own, wish, (len(sheet.adds), 4))
+        evolve(Wall(model, sheet, batch_size), *start(lambda: sheet.drawn(population, chance)), wish, best, generations, tell)
+        boxes = sheet.boxes(best.candidates)
+        return Stickers(best.pictures(stuck(part, boxes, sheet.adds)), boxes.where(best.changed[:, None, None], -1), sheet.adds)
+
+    images, boxes, adds = zip(*hunted(model, x, y, PART, lambda x: Sheet(x, *allowed), hunt, generations, targeted, until, batch_size, watch))
+    return Stickers(torch.cat(images), torch.cat(boxes), adds[0])
