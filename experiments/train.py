@@ -22,6 +22,7 @@ from torch.nn import functional as F
 
 from course_utils import attacks, data, layers, measure, models, runtime, training, visualize
 from experiments import train_detector
+from experiments.replayed import Replayed
 
 
 class Plan(NamedTuple):
@@ -40,6 +41,7 @@ class Plan(NamedTuple):
     smoothing: float = 0.0
     attack: Callable[..., Tensor] | None = None  # adversarial training: what makes the pictures that it learns from, with its budget
     clean: float = 0.0  # the share of the loss on clean pictures, in adversarial training
+    warm: int = 0  # epochs with half the attack's budget, before those with all of it: from the start that one can be too hard to learn anything
     near: int = 0  # epochs on near views of the signs, before those on whole scenes
     calibrated: bool = False  # scores scaled so that the network is as sure as it is right, on other training pictures
     tests: int | None = None  # None: as many as `data.load` gives by itself
@@ -120,7 +122,7 @@ PLANS = {
     "smallvgg-signs": Plan("objects", "drawn", 8, lr=0.1, pictures=12_000, norm=True, augment=training.shift_and_flip(2, flip=False), mixed=False),
 }
 # Chapter 18. Madry's network and training (2017), and beside it, equally long: plain training, FGSM alone at the same eps, and a twin.
-MADRY = {"lr": 0.003, "optimizer": "adam", "weight_decay": 0.0}
+MADRY = {"lr": 0.003, "optimizer": "adam", "weight_decay": 0.0, "batch_size": 256}
 PGD = partial(attacks.pgd, eps=0.3, step=0.01, steps=40)
 for tag, source, pictures in (("digits", "drawn", 30_000), ("mnist", "mnist", None)):
     for training_name, attack, seed, note in (
@@ -128,10 +130,11 @@ for tag, source, pictures in (("digits", "drawn", 30_000), ("mnist", "mnist", No
         ("-pgd", PGD, 0, "adversarial training: PGD, eps 0.3, 40 steps of 0.01"),
         ("-pgd-twin", PGD, 1, "adversarial training: PGD, eps 0.3, 40 steps of 0.01; another start and another order"),
     ):  # fmt: skip
-        PLANS[f"madry-{tag}{training_name}"] = Plan("digits", source, 20, pictures=pictures, attack=attack, seed=seed, note=note, **MADRY)
-SIGNS_PGD = {"norm": True, "mixed": False, "attack": partial(attacks.pgd, eps=8 / 255, step=2 / 255, steps=7), "note": "adversarial training: PGD, eps 8/255, 7 steps of 2/255"}
-PLANS["signnet-signs-pgd"] = Plan("signs", "drawn", 20, pictures=16_000, augment=training.jitter(light=0.2), **SIGNS_PGD)
-PLANS["signnet-gtsrb-pgd"] = Plan("signs", "gtsrb", 24, augment=training.jitter(light=0.5), **SIGNS_PGD)
+        warm = 2 if attack is PGD else 0
+        PLANS[f"madry-{tag}{training_name}"] = Plan("digits", source, 20, pictures=pictures, attack=attack, warm=warm, seed=seed, note=note, **MADRY)
+SIGNS_PGD = {"norm": True, "mixed": False, "warm": 1, "attack": partial(attacks.pgd, eps=8 / 255, step=2 / 255, steps=7), "note": "adversarial training: PGD, eps 8/255, 7 steps of 2/255"}
+PLANS["signnet-signs-pgd"] = Plan("signs", "drawn", 14, pictures=16_000, augment=training.jitter(light=0.2), **SIGNS_PGD)
+PLANS["signnet-gtsrb-pgd"] = Plan("signs", "gtsrb", 14, augment=training.jitter(light=0.5), **SIGNS_PGD)
 # Szegedy's fully connected nets: sigmoid layers, no augmentation, squared weights as penalty.
 for world, source, pictures in (("digits", "drawn", 30_000), ("digits", "mnist", None)):
     for name, penalty in (("fc10", 1e-4), ("fc10", 0.01), ("fc10", 1), ("fc100", 1e-5), ("fc200", 1e-5), ("ae400", 1e-6)):
@@ -153,6 +156,19 @@ for tag, source, pictures in (("digits", "drawn", 30_000), ("mnist", "mnist", No
 def percent_right(model: nn.Module, pictures: data.Pictures, n: int | None = None) -> float:
     """Percent of the pictures, or of the first n, that the model gets right."""
     return 100 * measure.accuracy(model, pictures.x[:n].to(runtime.device()), pictures.y[:n].to(runtime.device()))
+
+
+def halved(attack: partial) -> partial:
+    """The attack with half its budget, and steps half as long."""
+    return partial(attack.func, **{key: value / 2 if key in ("eps", "step") else value for key, value in attack.keywords.items()})
+
+
+def quick(attack: partial, model: nn.Module) -> Callable[..., Tensor]:
+    """The attack as it is; on a GPU, projected gradient descent recorded and replayed."""
+    if attack.func is not attacks.pgd or runtime.device().type != "cuda":
+        return attack
+    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = True  # to train, ten bits are enough
+    return Replayed(model, **attack.keywords)
 
 
 def under(attack: Callable[..., Tensor], model: nn.Module, pictures: data.Pictures, n: int) -> data.Pictures:
@@ -228,13 +244,15 @@ def run(name: str) -> None:
     train_set = training_set(plan)
     test_set = some(plan, "test", plan.tests)
     x = (train_set.x * 255).round().byte() if plan.world != "spoken" and train_set.x.is_floating_point() and train_set.x.numel() > 2e8 else train_set.x
+    if plan.attack:
+        x = x.to(runtime.device())  # on a GPU, so that no step waits for pictures
     plain, calibration = models.checkpoints.NETWORKS[name]().to(runtime.device()), ""
     if isinstance(plain, models.AENet10):
         pretrain_encoder(plain, x, seed)
     learner = with_others(plain, plan.others)
     net = training.with_batch_norm(learner) if plan.norm else learner
     smoothed = lambda model, pictures, labels: F.cross_entropy(model(pictures), labels, label_smoothing=plan.smoothing)  # noqa: E731
-    loss = training.adversarial(plan.attack, clean=plan.clean) if plan.attack else smoothed
+    loss = training.adversarial(quick(plan.attack, net), clean=plan.clean) if plan.attack else smoothed
     data.downloads.home().mkdir(parents=True, exist_ok=True)
     state = data.downloads.home() / f"{name}.training"  # a training that was killed goes on from there
 
@@ -252,6 +270,12 @@ def run(name: str) -> None:
             augment=plan.augment, seed=seed, mixed=mixed, label=f"{name}, near views",
         )  # fmt: skip
         print(f"{name} {time.time() - start:5.0f} s  near views", flush=True)
+    if plan.warm:
+        half = training.adversarial(quick(halved(plan.attack), net), clean=plan.clean)
+        training.train(
+            net, x, train_set.y, epochs=plan.warm, lr=plan.lr, batch_size=plan.batch_size, weight_decay=plan.weight_decay, optimizer=plan.optimizer,
+            augment=plan.augment, loss=half, seed=seed, mixed=mixed, evaluate=watch, label=f"{name}, half the budget", resume=state.with_suffix(".warm"),
+        )  # fmt: skip
     if plan.authors:
         as_its_authors(net, x, train_set.y, plan, watch)
     else:
@@ -269,7 +293,8 @@ def run(name: str) -> None:
         training.scale_scores(plain, 1 / degrees)
         calibration = f"scores divided by {degrees:.2f}, the temperature that fits 1,000 other training pictures"
     path = models.save(plain, name)
-    state.unlink(missing_ok=True)
+    for file in (state, state.with_suffix(".warm")):
+        file.unlink(missing_ok=True)
     score = percent_right(models.load(name), test_set)
     note = ", ".join(filter(None, ["batch norm folded in" if plan.norm else "", plan.note, calibration]))
     record(name, f"{train_set.source}, {len(x):,} pictures", f"{score:.2f} % of {len(test_set.y):,}", seed, note)
