@@ -121,11 +121,12 @@ STEP = ".row_step"  # behind the matrix's name: how much one of its whole number
 def save(model: nn.Module, name: str) -> Path:
     """Write the model's weights as `data/checkpoints/<name>.pt`: in half precision, large matrices as whole numbers from -127 to 127 times a step a row."""
     runtime.pick("checkpoint", name, available())
-    state = {key: (v.half() if v.is_floating_point() else v).cpu().contiguous() for key, v in model.state_dict().items()}
+    whole = {key: value.cpu().contiguous() for key, value in model.state_dict().items()}
+    state = {key: value.half() if value.is_floating_point() else value for key, value in whole.items()}
     if lost := not_finite(state):
         beyond = "NaN, or numbers beyond half precision (65504)"
         raise ValueError(f"{lost} of the model for {name!r} holds {beyond}; train it again.")
-    state = packed(state)
+    state |= packed(whole)
     path, beside = folder() / f"{name}.pt", folder() / f".{name}.{os.getpid()}"
     torch.save(state, beside)
     beside.replace(path)  # a half-written file never looks complete
@@ -157,8 +158,8 @@ def load(name: str) -> nn.Module:
 
 
 def packed(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The state with its large matrices as whole numbers, and the steps between them: half the file, and no weight moves by more than half a step."""
-    small = dict(state)
+    """The large matrices of a state as whole numbers, and the steps between them: half of half precision, and no weight moves by more than half a step."""
+    small = {}
     for key, value in state.items():
         if value.is_floating_point() and value.dim() == 2 and value.numel() > LARGE:
             steps = (value.float().abs().amax(1, keepdim=True) / 127).clamp_min(torch.finfo(torch.float32).tiny)
