@@ -18,7 +18,7 @@ from ..data.downloads import FetchError
 from .decoders import Decoder
 from .detector import Detector
 from .networks import (
-    AENet10, AllConv, DenseNet10, FaceNet, LeNet, NiN, Normalized, SceneNet, SignNet, SmallVGG, StrideNet, TwoPairs,
+    AENet10, AllConv, DenseNet10, FaceNet, LeNet, MadryNet, NiN, Normalized, SceneNet, SignNet, SmallVGG, StrideNet, TwoPairs,
 )  # fmt: skip
 from .residual import ResNet
 from .speech import SpeechNet
