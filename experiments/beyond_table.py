@@ -88,9 +88,9 @@ def done(part: str, share: float) -> tuple[dict[str, float], int]:
     return taught(runtime.pick("kind", kind, KINDS), int(seed), share)
 
 
-def main(parts: str = ",".join(EVERY), share: float = 1.0, jobs: int = 1) -> None:
+def main(parts: str = "", share: float = 1.0, jobs: int = 1) -> None:
     with ProcessPoolExecutor(int(jobs), multiprocessing.get_context("spawn")) as pool:
-        runs = {pool.submit(done, part, float(share)): part for part in parts.split(",")}
+        runs = {pool.submit(done, part, float(share)): part for part in (parts.split(",") if parts else EVERY)}
         for run in as_completed(runs):
             (numbers, count), part = run.result(), runs[run]
             print(part, {k: round(v, 2) for k, v in numbers.items()}, flush=True)
