@@ -14,7 +14,6 @@ from torch import Tensor, nn
 
 from .. import runtime, transforms
 from ..runtime import Labels, check_count, check_positive
-from ..transforms.chance import square
 from .common import attacking, each, wide
 from .iterative import judged
 
@@ -31,8 +30,8 @@ class Knobs(Protocol):
 
 
 class Camera(NamedTuple):
-    """A camera before the pictures `x` `[N, C, H, W]`: turned by up to `turn` degrees, moved by up to `shift` of a side, the light up to `light`
-    of 1 stronger or weaker, out of focus by up to `blur` pixels."""
+    """A camera before the pictures `x` `[N, C, H, W]`: they are turned by up to `turn` degrees (clockwise), moved by up to `shift` of a side to the
+    right and down, the light is up to `light` of 1 stronger or weaker, and it is out of focus by up to `blur` pixels."""
 
     x: Tensor
     turn: float = 30.0
@@ -50,9 +49,12 @@ class Camera(NamedTuple):
     def render(self, parameters: Tensor) -> Tensor:
         """The pictures as the camera sees them with `parameters` `[N, 5]`, -1 to 1; differentiable in both."""
         turn, right, down, light, blur = parameters.to(self.own).unbind(1)
-        lens = transforms.Lens(roll=self.turn * turn, right=2 * self.shift * right, down=2 * self.shift * down)
-        seen = transforms.light(transforms.warp(wide(self.x), lens), 1 + self.light * light)
-        return transforms.blur(seen, self.blur * (blur + 1) / 2).to(self.x.dtype)
+        angle, (height, width) = torch.deg2rad(self.turn * turn), self.x.shape[2:]
+        cos, sin = angle.cos(), angle.sin()  # grid_sample asks where each pixel comes from: the inverse of the move, in halves of the picture
+        theta = torch.stack([cos, sin * height / width, -2 * self.shift * right, -sin * width / height, cos, -2 * self.shift * down], 1).reshape(-1, 2, 3)
+        grid = F.affine_grid(theta, list(self.x.shape), align_corners=False)
+        moved = F.grid_sample(wide(self.x), grid, padding_mode="border", align_corners=False)
+        return transforms.blur((moved * each(1 + self.light * light)).clamp(0, 1), self.blur * (blur + 1) / 2).to(self.x.dtype)
 
 
 class Changed(NamedTuple):
@@ -70,12 +72,11 @@ def beyond_pixels(
     """The worst that a camera can do (after Engstrom 2017): the worst of `tries` random positions, light and focus, then `steps` steps uphill.
 
     tries=10, steps=0 is the paper's worst of 10; tries=1, steps=20 gradient ascent from a random start; tries=1, steps=0 asks the model nothing:
-    random ones of the same range, the control. x: pictures `[N, C, H, W]` in [0, 1], as tall as wide. y: classes `[N]`, or None for the model's own prediction.
+    random ones of the same range, the control. x: pictures `[N, C, H, W]` in [0, 1]. y: classes `[N]`, or None for the model's own prediction.
     """
     for name, most in (("turn", turn), ("shift", shift), ("light", light), ("blur", blur)):
         check_positive(most, name)
     runtime.check_batch(x, y, model)
-    square(x)
     return worst_change(model, Camera(runtime.detached(x), turn, shift, light, blur), y, tries=tries, steps=steps, step=step, generator=generator).images
 
 
