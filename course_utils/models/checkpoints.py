@@ -41,6 +41,17 @@ NETWORKS: dict[str, Callable[[], nn.Module]] = {
     "stridenet-mnist": lambda: StrideNet(5, 2),
     "twopairs-digits": TwoPairs,  # as in the paper of Carlini and Wagner
     "twopairs-mnist": TwoPairs,
+    # Chapter 18: Madry's network, trained by his method, by FGSM alone, and not against attacks; the twin is another start.
+    "madry-digits": lambda: MadryNet(width=4),
+    "madry-mnist": lambda: MadryNet(width=4),
+    "madry-digits-fgsm": lambda: MadryNet(width=4),
+    "madry-mnist-fgsm": lambda: MadryNet(width=4),
+    "madry-digits-pgd": lambda: MadryNet(width=4),
+    "madry-mnist-pgd": MadryNet,  # the paper's width
+    "madry-digits-pgd-twin": lambda: MadryNet(width=4),
+    "madry-mnist-pgd-twin": lambda: MadryNet(width=4),
+    "signnet-signs-pgd": lambda: SignNet(_kinds("signs")),
+    "signnet-gtsrb-pgd": SignNet,
     "fc10-digits": DenseNet10,
     "fc10-mnist": DenseNet10,
     "fc10-digits-decay0.01": DenseNet10,  # Szegedy's FC10(1e-2) and FC10(1); the plain name is FC10(1e-4)
