@@ -41,6 +41,8 @@ NETWORKS: dict[str, Callable[[], nn.Module]] = {
     "stridenet-mnist": lambda: StrideNet(5, 2),
     "twopairs-digits": TwoPairs,  # as in the paper of Carlini and Wagner
     "twopairs-mnist": TwoPairs,
+    "twopairs-digits-distilled": TwoPairs,  # chapter 19: defensive distillation at temperature 100
+    "twopairs-mnist-distilled": TwoPairs,
     "fc10-digits": DenseNet10,
     "fc10-mnist": DenseNet10,
     "fc10-digits-decay0.01": DenseNet10,  # Szegedy's FC10(1e-2) and FC10(1); the plain name is FC10(1e-4)
