@@ -13,6 +13,7 @@ import datetime
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import torch
@@ -21,6 +22,7 @@ from torch.nn import functional as F
 
 from course_utils import attacks, data, defenses, layers, measure, models, runtime, training, visualize
 from experiments import distilling, train_detector
+from experiments.replayed import Replayed
 
 
 class Plan(NamedTuple):
@@ -37,7 +39,9 @@ class Plan(NamedTuple):
     weight_decay: float = 5e-4
     optimizer: str = "sgd"
     smoothing: float = 0.0
-    loss: training.Loss | None = None  # None: cross-entropy, with the smoothing above
+    attack: Callable[..., Tensor] | None = None  # adversarial training: what makes the pictures that it learns from, with its budget
+    clean: float = 0.0  # the share of the loss on clean pictures, in adversarial training
+    warm: int = 0  # epochs with half the attack's budget, before those with all of it: from the start that one can be too hard to learn anything
     near: int = 0  # epochs on near views of the signs, before those on whole scenes
     calibrated: bool = False  # scores scaled so that the network is as sure as it is right, on other training pictures
     tests: int | None = None  # None: as many as `data.load` gives by itself
@@ -48,12 +52,6 @@ class Plan(NamedTuple):
     temperature: float | None = None  # defensive distillation: a teacher is trained at this temperature first, then this network on its soft labels
     others: int = 0  # faces: so many groups of 40 more people are learned, whom the head forgets afterwards
     note: str = ""
-
-
-def half_fgsm(model: nn.Module, x: Tensor, y: Tensor, eps: float = 0.25) -> Tensor:
-    """Goodfellow's adversarial objective (2014, section 6): 0.5 J(x) + 0.5 J(fgsm(x)), the pictures attacked anew at every step."""
-    x_adv = attacks.fgsm(model, x, y, eps=eps)
-    return 0.5 * F.cross_entropy(model(x), y) + 0.5 * F.cross_entropy(model(x_adv), y)
 
 
 def flipped(augment: training.Augment) -> training.Augment:
@@ -67,8 +65,9 @@ OTHERS = 1_000_000  # a seed whose drawn pictures no network is trained on; grou
 PLANS = {
     "lenet-digits": Plan("digits", "drawn", 12, pictures=30_000),
     "lenet-mnist": Plan("digits", "mnist", 12),
-    "lenet-digits-fgsm": Plan("digits", "drawn", 8, pictures=30_000, loss=half_fgsm, note="adversarial training: FGSM, eps 0.25"),
-    "lenet-mnist-fgsm": Plan("digits", "mnist", 3, loss=half_fgsm, note="adversarial training: FGSM, eps 0.25"),
+    # Goodfellow's objective (2014, section 6), with the epochs and pictures of the plain networks above.
+    "lenet-digits-fgsm": Plan("digits", "drawn", 12, pictures=30_000, attack=partial(attacks.fgsm, eps=0.25), clean=0.5, note="adversarial training: half of the loss on FGSM, eps 0.25"),
+    "lenet-mnist-fgsm": Plan("digits", "mnist", 12, attack=partial(attacks.fgsm, eps=0.25), clean=0.5, note="adversarial training: half of the loss on FGSM, eps 0.25"),
     "lenet-digits-twin": Plan("digits", "drawn", 6, pictures=20_000, seed=1, note="another start and other training pictures than lenet-digits"),
     "lenet-mnist-twin": Plan("digits", "mnist", 4, seed=1, note="another start and another order than lenet-mnist"),
     "stridenet-digits": Plan("digits", "drawn", 12, pictures=30_000),
@@ -78,6 +77,8 @@ PLANS = {
         "digits", "mnist", 50, lr=0.01, authors=True, seed=1, note="trained as in Carlini and Wagner's code; of six seeds the one whose distances are nearest to their mean",
     ),
     "twopairs-digits-distilled": Plan("digits", "drawn", 12, pictures=30_000, temperature=100, note="defensive distillation, T = 100"),
+    "stridenet-digits-distilled": Plan("digits", "drawn", 12, pictures=30_000, temperature=100, note="defensive distillation, T = 100"),
+    "stridenet-mnist-distilled": Plan("digits", "mnist", 12, temperature=100, note="defensive distillation, T = 100"),
     "twopairs-mnist-distilled": Plan(
         "digits", "mnist", 50, lr=0.01, authors=True, temperature=100, seed=1, note="defensive distillation, T = 100, trained as in Carlini and Wagner's code",
     ),
@@ -127,6 +128,20 @@ PLANS = {
     "nin-signs": Plan("objects", "drawn", 8, lr=0.1, pictures=12_000, norm=True, augment=training.shift_and_flip(2, flip=False), mixed=False),
     "smallvgg-signs": Plan("objects", "drawn", 8, lr=0.1, pictures=12_000, norm=True, augment=training.shift_and_flip(2, flip=False), mixed=False),
 }
+# Chapter 18. Madry's network and training (2017), and beside it, equally long: plain training, FGSM alone at the same eps, and a twin.
+MADRY = {"lr": 0.003, "optimizer": "adam", "weight_decay": 0.0, "batch_size": 256}
+PGD = partial(attacks.pgd, eps=0.3, step=0.01, steps=40)
+for tag, source, pictures in (("digits", "drawn", 30_000), ("mnist", "mnist", None)):
+    for training_name, attack, seed, note in (
+        ("", None, 0, ""), ("-fgsm", partial(attacks.fgsm, eps=0.3), 0, "adversarial training: FGSM alone, eps 0.3"),
+        ("-pgd", PGD, 0, "adversarial training: PGD, eps 0.3, 40 steps of 0.01"),
+        ("-pgd-twin", PGD, 1, "adversarial training: PGD, eps 0.3, 40 steps of 0.01; another start and another order"),
+    ):  # fmt: skip
+        warm = 2 if attack is PGD else 0
+        PLANS[f"madry-{tag}{training_name}"] = Plan("digits", source, 20, pictures=pictures, attack=attack, warm=warm, seed=seed, note=note, **MADRY)
+SIGNS_PGD = {"norm": True, "mixed": False, "warm": 1, "attack": partial(attacks.pgd, eps=8 / 255, step=2 / 255, steps=7), "note": "adversarial training: PGD, eps 8/255, 7 steps of 2/255"}
+PLANS["signnet-signs-pgd"] = Plan("signs", "drawn", 14, pictures=16_000, augment=training.jitter(light=0.2), **SIGNS_PGD)
+PLANS["signnet-gtsrb-pgd"] = Plan("signs", "gtsrb", 14, augment=training.jitter(light=0.5), **SIGNS_PGD)
 # Szegedy's fully connected nets: sigmoid layers, no augmentation, squared weights as penalty.
 for world, source, pictures in (("digits", "drawn", 30_000), ("digits", "mnist", None)):
     for name, penalty in (("fc10", 1e-4), ("fc10", 0.01), ("fc10", 1), ("fc100", 1e-5), ("fc200", 1e-5), ("ae400", 1e-6)):
@@ -148,6 +163,25 @@ for tag, source, pictures in (("digits", "drawn", 30_000), ("mnist", "mnist", No
 def percent_right(model: nn.Module, pictures: data.Pictures, n: int | None = None) -> float:
     """Percent of the pictures, or of the first n, that the model gets right."""
     return 100 * measure.accuracy(model, pictures.x[:n].to(runtime.device()), pictures.y[:n].to(runtime.device()))
+
+
+def halved(attack: partial) -> partial:
+    """The attack with half its budget, and steps half as long."""
+    return partial(attack.func, **{key: value / 2 if key in ("eps", "step") else value for key, value in attack.keywords.items()})
+
+
+def quick(attack: partial, model: nn.Module) -> Callable[..., Tensor]:
+    """The attack as it is; on a GPU, projected gradient descent recorded and replayed."""
+    if attack.func is not attacks.pgd or runtime.device().type != "cuda":
+        return attack
+    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = True  # to train, ten bits are enough
+    return Replayed(model, **attack.keywords)
+
+
+def under(attack: Callable[..., Tensor], model: nn.Module, pictures: data.Pictures, n: int) -> data.Pictures:
+    """The first n pictures, attacked."""
+    x, y = pictures.x[:n].to(runtime.device()), pictures.y[:n].to(runtime.device())
+    return pictures._replace(x=attack(model, x, y), y=y)
 
 
 def pretrain_encoder(net: models.AENet10, x: Tensor, seed: int) -> None:
@@ -217,16 +251,22 @@ def run(name: str) -> None:
     train_set = training_set(plan)
     test_set = some(plan, "test", plan.tests)
     x = (train_set.x * 255).round().byte() if plan.world != "spoken" and train_set.x.is_floating_point() and train_set.x.numel() > 2e8 else train_set.x
+    if plan.attack:
+        x = x.to(runtime.device())  # on a GPU, so that no step waits for pictures
     plain, calibration = models.checkpoints.NETWORKS[name]().to(runtime.device()), ""
     if isinstance(plain, models.AENet10):
         pretrain_encoder(plain, x, seed)
     learner = with_others(plain, plan.others)
     net = training.with_batch_norm(learner) if plan.norm else learner
     smoothed = lambda model, pictures, labels: F.cross_entropy(model(pictures), labels, label_smoothing=plan.smoothing)  # noqa: E731
+    loss = training.adversarial(quick(plan.attack, net), clean=plan.clean) if plan.attack else smoothed
+    data.downloads.home().mkdir(parents=True, exist_ok=True)
+    state = data.downloads.home() / f"{name}.training"  # a training that was killed goes on from there
 
     def watch(model: nn.Module) -> float:
         share = percent_right(model, test_set, 1000)
-        print(f"{name} {time.time() - start:5.0f} s  {share:.2f} %", flush=True)
+        attacked = f", {percent_right(model, under(plan.attack, model, test_set, 500)):.1f} % under its attack" if plan.attack else ""
+        print(f"{name} {time.time() - start:5.0f} s  {share:.2f} %{attacked}", flush=True)
         return share
 
     if plan.near:
@@ -237,6 +277,12 @@ def run(name: str) -> None:
             augment=plan.augment, seed=seed, mixed=mixed, label=f"{name}, near views",
         )  # fmt: skip
         print(f"{name} {time.time() - start:5.0f} s  near views", flush=True)
+    if plan.warm:
+        half = training.adversarial(quick(halved(plan.attack), net), clean=plan.clean)
+        training.train(
+            net, x, train_set.y, epochs=plan.warm, lr=plan.lr, batch_size=plan.batch_size, weight_decay=plan.weight_decay, optimizer=plan.optimizer,
+            augment=plan.augment, loss=half, seed=seed, mixed=mixed, evaluate=watch, label=f"{name}, half the budget", resume=state.with_suffix(".warm"),
+        )  # fmt: skip
     if plan.authors:
         as_its_authors(net, x, train_set.y, plan, watch)
     elif plan.temperature:
@@ -247,7 +293,7 @@ def run(name: str) -> None:
     else:
         training.train(
             net, x, train_set.y, epochs=plan.epochs, lr=plan.lr, batch_size=plan.batch_size, weight_decay=plan.weight_decay,
-            optimizer=plan.optimizer, augment=plan.augment, loss=plan.loss or smoothed, seed=seed, mixed=mixed, evaluate=watch, label=name,
+            optimizer=plan.optimizer, augment=plan.augment, loss=loss, seed=seed, mixed=mixed, evaluate=watch, label=name, resume=state,
         )  # fmt: skip
     if plan.norm:
         training.fold_batch_norm(net.cpu(), learner.cpu())
@@ -259,6 +305,8 @@ def run(name: str) -> None:
         training.scale_scores(plain, 1 / degrees)
         calibration = f"scores divided by {degrees:.2f}, the temperature that fits 1,000 other training pictures"
     path = models.save(plain, name)
+    for file in (state, state.with_suffix(".warm")):
+        file.unlink(missing_ok=True)
     score = percent_right(models.load(name), test_set)
     note = ", ".join(filter(None, ["batch norm folded in" if plan.norm else "", plan.note, calibration]))
     record(name, f"{train_set.source}, {len(x):,} pictures", f"{score:.2f} % of {len(test_set.y):,}", seed, note)

@@ -15,7 +15,7 @@ from torchvision.models import list_models
 from course_utils import attacks, data, measure, models, runtime
 from course_utils.data.downloads import FetchError
 from course_utils.measure import accuracy
-from course_utils.models import AENet10, AllConv, Autoencoder, DenseNet10, FaceNet, LeNet, Nearest, NiN, Normalized, SceneNet, SignNet, SmallVGG
+from course_utils.models import AENet10, AllConv, Autoencoder, DenseNet10, FaceNet, LeNet, MadryNet, Nearest, NiN, Normalized, SceneNet, SignNet, SmallVGG
 from course_utils.models import checkpoints
 
 NAMES = sorted(checkpoints.NETWORKS)
@@ -107,6 +107,16 @@ def test_small_vgg_is_pairs_of_3x3_between_poolings() -> None:
     assert kinds(net) == [*pair * 3, "Flatten", "Dropout", "Linear", "ReLU", "Dropout", "Linear"]
     assert all(layer.kernel_size == (3, 3) for layer in net if isinstance(layer, nn.Conv2d))
     assert shapes(net, torch.zeros(1, 3, 32, 32))[14] == (128, 4, 4) and net.classes == 7
+
+
+@pytest.mark.parametrize("width", [1, 16])
+def test_the_madry_network_is_the_papers_at_width_16(width: int) -> None:
+    net = MadryNet(width=width)
+    assert kinds(net) == [*["Conv2d", "ReLU", "MaxPool2d"] * 2, "Flatten", "Linear", "ReLU", "Linear"]
+    assert all((layer.kernel_size, layer.padding) == ((5, 5), (2, 2)) for layer in net if isinstance(layer, nn.Conv2d))
+    assert [layer[0] for layer in shapes(net, torch.zeros(1, 1, 28, 28))[::3]] == [2 * width, 4 * width, 4 * width * 49, 10]
+    assert net[7].out_features == 64 * width and net.classes == 10
+    assert width != 16 or count(net) == 3_274_634
 
 
 def test_signnet_has_large_filters_at_full_resolution() -> None:

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import copy
+import os
+import runpy
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import torch
 from torch import Tensor, nn
 
-from course_utils import training
+from course_utils import attacks, training
 from course_utils.models import AllConv, DenseNet10, LeNet, SceneNet, SignNet
 from course_utils.runtime import generator
 
@@ -175,6 +182,189 @@ def test_what_cannot_be_trained_on_is_refused(pictures: int, labels: int, epochs
 def test_unknown_optimizer_lists_the_nearest() -> None:
     with pytest.raises(ValueError, match="unknown optimizer 'adamm'. Nearest: adam"):
         run(optimizer="adamm")
+
+
+# ---------------------------------------------------------------- going on after a kill
+
+
+def noisy(model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
+    """A loss that draws by chance, as an attack's random start does; the network has dropout besides."""
+    return training.cross_entropy(model, x + 0.1 * torch.rand(x.shape), y)
+
+
+class Killed(Exception):
+    """In the middle of an epoch."""
+
+
+def killed_after(batches: int) -> training.Loss:
+    """`noisy`, until so many batches are done."""
+    seen = []
+
+    def loss(model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
+        seen.append(len(x))
+        if len(seen) > batches:
+            raise Killed
+        return noisy(model, x, y)
+
+    return loss
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+def test_an_interrupted_training_ends_as_if_it_had_not_been(tmp_path: Path, optimizer: str) -> None:
+    """Five batches an epoch; it stops in the middle of the third of four, and goes on with another network's weights in memory."""
+    options = {"epochs": 4, "optimizer": optimizer, "lr": 0.01, "augment": training.shift_and_flip(1), "evaluate": lambda net: net[0].weight.sum().item()}
+    whole, history = run(loss=noisy, **options)
+    with pytest.raises(Killed):
+        run(loss=killed_after(12), resume=tmp_path / "state", **options)
+    torch.manual_seed(99)
+    fresh = nn.Sequential(nn.Conv2d(1, 4, 3, padding=1), nn.ReLU(), nn.Dropout(0.1), nn.Flatten(), nn.Linear(144, 2))
+    losses = []
+    again, continued = run(fresh, loss=lambda *batch: losses.append(1) or noisy(*batch), resume=tmp_path / "state", **options)
+    assert same(whole, again) and continued == history
+    assert len(losses) == 10, "only the last two epochs were run again"
+    assert [path.name for path in tmp_path.iterdir()] == ["state"]
+
+
+JOB = """
+import sys, time, torch
+from torch import nn
+from course_utils import attacks, training
+torch.manual_seed(0)
+net = nn.Sequential(nn.Flatten(), nn.Linear(16, 8), nn.ReLU(), nn.Dropout(0.2), nn.Linear(8, 2))
+x, y = torch.rand(64, 1, 4, 4), torch.arange(64) % 2
+_, state, done, pause = sys.argv
+training.train(
+    net, x, y, epochs=6, batch_size=16, loss=training.adversarial(attacks.pgd, eps=0.1, steps=2), evaluate=lambda net: time.sleep(float(pause)) or 0.0, resume=state
+)
+torch.save(net.state_dict(), done)
+"""
+
+
+def test_a_killed_process_goes_on_from_its_last_epoch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A real kill (SIGKILL), after the first state was written and before the training is over."""
+    job, state, done = (tmp_path / name for name in ("job.py", "state", "weights"))
+    job.write_text(JOB)
+    first = subprocess.Popen([sys.executable, str(job), str(state), str(done), "0.4"], env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])})
+    monkeypatch.setattr(sys, "argv", [str(job), str(tmp_path / "other"), str(tmp_path / "expected"), "0"])
+    runpy.run_path(str(job))
+    started = time.monotonic()
+    while not state.exists() and time.monotonic() - started < 120:
+        time.sleep(0.05)
+    first.send_signal(signal.SIGKILL)
+    assert first.wait(timeout=30) == -signal.SIGKILL and not done.exists()
+    assert 1 <= len(torch.load(state, weights_only=True)["history"][0]) < 6
+    monkeypatch.setattr(sys, "argv", [str(job), str(state), str(done), "0"])
+    runpy.run_path(str(job))
+    expected, found = (torch.load(path, weights_only=True) for path in (tmp_path / "expected", done))
+    assert all(torch.equal(expected[key], found[key]) for key in expected)
+
+
+def test_a_finished_training_is_not_run_again(tmp_path: Path) -> None:
+    model, history = run(resume=tmp_path / "state")
+    other, kept = run(resume=tmp_path / "state", loss=killed_after(0))
+    assert same(model, other) and kept == history
+
+
+@pytest.mark.parametrize("change", [{"epochs": 4}, {"lr": 0.2}, {"seed": 5}, {"optimizer": "adam"}, {"batch_size": 10}, {"model": DenseNet10((), 2, 36)}])
+def test_a_state_of_another_training_is_refused(tmp_path: Path, change: dict) -> None:
+    run(resume=tmp_path / "state")
+    with pytest.raises(ValueError, match="belongs to another training"):
+        run(resume=tmp_path / "state", **change)
+
+
+def test_a_damaged_state_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "state").write_bytes(b"half of it")
+    with pytest.raises(ValueError, match="state is damaged and cannot be read"):
+        run(resume=tmp_path / "state")
+
+
+def test_the_seed_governs_dropout_too_and_torchs_own_chance_goes_on_untouched() -> None:
+    x, y = task()
+    found = []
+    for before in (1, 2):
+        model = tiny()
+        torch.manual_seed(before)
+        training.train(model, x, y, epochs=2, seed=7)
+        found.append(model)
+        ahead = torch.rand(3)
+        torch.manual_seed(before)
+        assert torch.equal(ahead, torch.rand(3))
+    assert same(*found)
+
+
+# ---------------------------------------------------------------- adversarial training
+
+
+def test_the_adversarial_loss_is_goodfellows() -> None:
+    x, y = task(12)
+    model = tiny().eval()
+    moved = attacks.fgsm(model, x, y, eps=0.1)
+    expected = 0.3 * training.cross_entropy(model, x, y) + 0.7 * training.cross_entropy(model, moved, y)
+    found = training.adversarial(attacks.fgsm, clean=0.3, eps=0.1)(model, x, y)
+    assert found.item() == pytest.approx(expected.item(), rel=1e-6)
+    only = training.adversarial(attacks.fgsm, eps=0.1)(model, x, y)
+    assert only.item() == pytest.approx(training.cross_entropy(model, moved, y).item(), rel=1e-6)
+    assert found.requires_grad and model[0].weight.grad is None
+
+
+def test_the_gradient_does_not_go_through_the_attack() -> None:
+    x, y = task(12)
+    model = tiny().eval()
+    training.adversarial(attacks.fgsm, eps=0.1)(model, x, y).backward()
+    found = model[0].weight.grad.clone()
+    model.zero_grad()
+    training.cross_entropy(model, attacks.fgsm(model, x, y, eps=0.1), y).backward()
+    assert torch.allclose(found, model[0].weight.grad)
+
+
+def test_the_model_learns_in_train_mode_and_is_attacked_in_eval_mode() -> None:
+    modes = []
+
+    class Watch(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            modes.append(self.training)
+            return x
+
+    x, y = task(12)
+    model = nn.Sequential(Watch(), *tiny()).train()
+    training.adversarial(attacks.pgd, clean=0.5, eps=0.1, steps=3)(model, x, y)
+    assert modes == [False] * 3 + [True] * 2
+
+
+def test_random_starts_differ_from_step_to_step_and_follow_torchs_chance() -> None:
+    x, y = task(12)
+    model, loss = tiny().eval(), training.adversarial(attacks.pgd, eps=0.2, steps=1, step=0.01)
+    torch.manual_seed(5)
+    first, second = loss(model, x, y), loss(model, x, y)
+    torch.manual_seed(5)
+    assert first != second and loss(model, x, y) == first
+
+
+def test_predicted_labels_are_the_models_own() -> None:
+    x, y = task(40)
+    model = tiny().eval()
+    moved = attacks.fgsm(model, x, None, eps=0.2)
+    found = training.adversarial(attacks.fgsm, predicted=True, eps=0.2)(model, x, y)
+    assert found.item() == pytest.approx(training.cross_entropy(model, moved, y).item(), rel=1e-6)
+    assert found.item() != pytest.approx(training.adversarial(attacks.fgsm, eps=0.2)(model, x, y).item(), rel=1e-3)
+
+
+@pytest.mark.parametrize("clean", [-0.1, 1.0, float("nan")])
+def test_a_share_of_the_clean_loss_that_makes_no_sense_is_refused(clean: float) -> None:
+    with pytest.raises(ValueError, match="clean is"):
+        training.adversarial(attacks.fgsm, clean=clean, eps=0.1)
+
+
+def test_adversarial_training_leaves_what_a_small_change_turns_over() -> None:
+    """One part in ten of the halves lie; the pixels of a checkerboard tell the class always, by 0.2, which a change of 0.15 turns over."""
+    x, y = task(600)
+    x[:60] = x[:60].flip(3)
+    board = (torch.arange(6)[:, None] + torch.arange(6)) % 2 * 2.0 - 1
+    x = (0.1 + 0.8 * x + 0.1 * board * (2 * y - 1)[:, None, None, None]).clamp(0, 1)
+    plain, robust = (run(x=x, y=y, epochs=12, loss=loss, weight_decay=0)[0] for loss in (training.cross_entropy, training.adversarial(attacks.pgd, eps=0.15, steps=5)))
+    share = lambda net, eps: (net(attacks.pgd(net, x, y, eps=eps, steps=20)).argmax(1) == y).float().mean().item()  # noqa: E731
+    assert share(plain, 0) > 0.98 and share(plain, 0.15) < 0.6
+    assert share(robust, 0.15) > 0.8
 
 
 # ---------------------------------------------------------------- batch normalization

@@ -5,14 +5,14 @@ from .decoders import Decoder
 from .detector import Answer, Detections, Detector, best, class_losses, detect, detection_loss
 from .nearest import Nearest
 from .networks import (
-    AENet10, AllConv, Autoencoder, Chain, DenseNet10, FaceNet, LeNet, NiN, Normalized, SceneNet, SignNet, SmallVGG, StrideNet, TwoPairs,
+    AENet10, AllConv, Autoencoder, Chain, DenseNet10, FaceNet, LeNet, MadryNet, NiN, Normalized, SceneNet, SignNet, SmallVGG, StrideNet, TwoPairs,
 )  # fmt: skip
 from .residual import ResNet, Residual
 from .restricted import Restricted
 from .speech import LogMel, SpeechNet
 
 __all__ = [
-    "AENet10", "AllConv", "Answer", "Autoencoder", "Chain", "Decoder", "DenseNet10", "Detections", "Detector", "FaceNet", "LeNet", "LogMel",
+    "AENet10", "AllConv", "Answer", "Autoencoder", "Chain", "Decoder", "DenseNet10", "Detections", "Detector", "FaceNet", "LeNet", "LogMel", "MadryNet",
     "Nearest", "NiN", "Normalized", "ResNet", "Residual", "Restricted", "SceneNet", "SignNet", "SmallVGG", "SpeechNet", "StrideNet",
     "TwoPairs", "available", "best", "class_losses", "classifier", "decoder", "detect", "detection_loss", "load", "save",
 ]  # fmt: skip

@@ -18,7 +18,7 @@ from ..data.downloads import FetchError
 from .decoders import Decoder
 from .detector import Detector
 from .networks import (
-    AENet10, AllConv, DenseNet10, FaceNet, LeNet, NiN, Normalized, SceneNet, SignNet, SmallVGG, StrideNet, TwoPairs,
+    AENet10, AllConv, DenseNet10, FaceNet, LeNet, MadryNet, NiN, Normalized, SceneNet, SignNet, SmallVGG, StrideNet, TwoPairs,
 )  # fmt: skip
 from .residual import ResNet
 from .speech import SpeechNet
@@ -43,6 +43,19 @@ NETWORKS: dict[str, Callable[[], nn.Module]] = {
     "twopairs-mnist": TwoPairs,
     "twopairs-digits-distilled": TwoPairs,  # chapter 19: defensive distillation at temperature 100
     "twopairs-mnist-distilled": TwoPairs,
+    "stridenet-digits-distilled": lambda: StrideNet(5, 2),
+    "stridenet-mnist-distilled": lambda: StrideNet(5, 2),
+    # Chapter 18: Madry's network, trained by his method, by FGSM alone, and not against attacks; the twin is another start.
+    "madry-digits": lambda: MadryNet(width=4),
+    "madry-mnist": lambda: MadryNet(width=4),
+    "madry-digits-fgsm": lambda: MadryNet(width=4),
+    "madry-mnist-fgsm": lambda: MadryNet(width=4),
+    "madry-digits-pgd": lambda: MadryNet(width=4),
+    "madry-mnist-pgd": MadryNet,  # the paper's width
+    "madry-digits-pgd-twin": lambda: MadryNet(width=4),
+    "madry-mnist-pgd-twin": lambda: MadryNet(width=4),
+    "signnet-signs-pgd": lambda: SignNet(_kinds("signs")),
+    "signnet-gtsrb-pgd": SignNet,
     "fc10-digits": DenseNet10,
     "fc10-mnist": DenseNet10,
     "fc10-digits-decay0.01": DenseNet10,  # Szegedy's FC10(1e-2) and FC10(1); the plain name is FC10(1e-4)

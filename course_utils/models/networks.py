@@ -66,6 +66,22 @@ class StrideNet(Chain):
         self.classes = classes
 
 
+class MadryNet(Chain):
+    """The network of Madry 2017 for 28x28 grey pictures; `width=16` is the paper's, 1, 2, 4 and 8 those of its capacity experiment.
+
+    Two 5x5 convolutions that keep the size, 2 * width and 4 * width filters, a pooling behind each, and a hidden layer of 64 * width units.
+    """
+
+    def __init__(self, classes: int = 10, width: int = 16) -> None:
+        w = width
+        super().__init__(
+            *conv(1, 2 * w, 5), nn.MaxPool2d(2), *conv(2 * w, 4 * w, 5), nn.MaxPool2d(2),
+            nn.Flatten(), nn.Linear(4 * w * 49, 64 * w), nn.ReLU(), nn.Linear(64 * w, classes),
+        )  # fmt: skip
+        self.to(memory_format=torch.channels_last)
+        self.classes = classes
+
+
 class TwoPairs(Chain):
     """The network that Carlini and Wagner attack, from the paper on defensive distillation (Papernot 2016), for 28x28 grey pictures.
 
