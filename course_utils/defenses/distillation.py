@@ -34,23 +34,24 @@ def at_temperature(temperature: float) -> training.Loss:
 
 def distill(
     teacher: nn.Module, x: Tensor, y: Tensor | None = None, *, temperature: float = 100.0, student: nn.Module | None = None,
-    epochs: int = 10, seed: int = 0, **options,
+    epochs: int = 10, lr: float = 0.005, optimizer: str = "adam", weight_decay: float = 0.0, seed: int = 0, **options,
 ) -> nn.Module:  # fmt: skip
     """Defensive distillation: a student that was trained at temperature T on the teacher's soft labels at T. Use it at T = 1, as it comes.
 
     In the paper the teacher, too, was trained at T: by `learn_at(teacher, x, y, temperature=T, ...)`, or give the classes `y`, and a teacher of
     this architecture is trained here first. Without `y` the teacher is taken as it is, and is not changed.
-    student: a network, which is trained in place; None for one of the teacher's architecture with weights of its own. epochs, seed and
-    `options` (lr, batch_size, optimizer, weight_decay, augment, ...) are those of `training.train`.
+    student: a network, which is trained in place; None for one of the teacher's architecture with weights of its own. epochs, lr, ... and
+    `options` (batch_size, augment, evaluate, ...) are those of `training.train`. Adam, since soft labels may differ little: an ordinary
+    teacher's at T = 100 are all near 1 / K.
 
     x: pictures `[N, C, H, W]` in [0, 1]; they need no labels. y: classes `[N]`, or None.
     """
-    check_positive(temperature, "temperature", zero=False)
+    options |= {"temperature": temperature, "epochs": epochs, "lr": lr, "optimizer": optimizer, "weight_decay": weight_decay}
     if y is not None:
-        teacher = learn_at(anew(teacher, seed), x, y, temperature=temperature, epochs=epochs, seed=seed, **options)
+        teacher = learn_at(anew(teacher, seed), x, y, seed=seed, **options)
     soft = soft_labels(teacher, x, temperature)
     student = anew(teacher, seed + 1) if student is None else student
-    return learn_at(student, x, soft, temperature=temperature, epochs=epochs, seed=seed + 1, **options)
+    return learn_at(student, x, soft, seed=seed + 1, **options)
 
 
 def learn_at(model: nn.Module, x: Tensor, y: Tensor, *, temperature: float, **options) -> nn.Module:
@@ -59,6 +60,7 @@ def learn_at(model: nn.Module, x: Tensor, y: Tensor, *, temperature: float, **op
     `at_temperature(T)` with z as it comes has gradients of 1 / T, and z has T times as far to go: no learning rate suits all T. So u = z / T is
     trained, in the usual way, and then the last layer is made T times as large: the same loss, the same network, the same answer.
     """
+    check_positive(temperature, "temperature", zero=False)
     training.train(model, x, y, **options)
     enlarge(model, temperature, x[:2])
     return model
