@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from ..attacks.common import input_gradient
 from ..attacks.margins import lead
 from ..checking import ATTACK, PICTURES, TENSORS, Case, Exercise, attack_cases, expect, expect_budget, expect_inside, probe, slips
+from ..checking.teaching import lessons, taught
 from ..defenses import distillation
 from ..runtime import frozen, generator
 
@@ -84,49 +85,6 @@ def trains(answer: Callable) -> None:
 
 
 log = partial(F.log_softmax, dim=1)
-
-# ---------------------------------------------------------------- the two trainings
-
-
-class Scores:
-    """A linear classifier as `train` gives it: a function from pictures to logits. Its answer carries a graph, as a network's does."""
-
-    def __init__(self, weights: Tensor) -> None:
-        self.weights = weights.requires_grad_()
-
-    def __call__(self, x: Tensor) -> Tensor:
-        return x.flatten(1) @ self.weights
-
-
-def train(x: Tensor, targets: Tensor, temperature: float) -> Scores:
-    """A linear classifier after thirty steps down the cross-entropy at T, from a fixed start: classes `[N]` or soft labels `[N, K]`."""
-    expect(isinstance(targets, Tensor) and targets.dim() in (1, 2) and len(targets) == len(x), "train takes classes [N] or soft labels [N, K], one row for each picture.")
-    expect(not targets.requires_grad, "the soft labels carry the teacher's graph; they are given numbers: compute them under torch.no_grad().")
-    flat = x.detach().flatten(1)
-    weights = (0.1 * torch.randn(flat.shape[1], 4, generator=generator(5))).to(flat)
-    goal = F.one_hot(targets, 4).to(flat) if targets.dim() == 1 else targets.to(flat)
-    for _ in range(30):
-        weights = weights - 3 * flat.T @ (softened(flat @ weights, temperature) - goal) / len(flat)
-    return Scores(weights)
-
-
-def lessons() -> Iterator[Case]:
-    x, new = (torch.rand(count, 1, 4, 3, generator=generator(seed)) for count, seed in ((24, 1), (5, 2)))
-    y = torch.randint(0, 4, (24,), generator=generator(3))
-    yield {"train": train, "x": x, "y": y, "temperature": 3.0, "new": new}
-    yield {"train": train, "x": x.flip(0), "y": y, "temperature": 7.0, "new": new + 0.1}
-
-
-def taught(first: float | None = None, labels: float | None = None, second: float | None = None, last: float = 1.0, rule: Callable = lambda soft: soft) -> Callable:
-    """The defense with another temperature at one of the four places (None: T), or with `rule` applied to the soft labels."""
-
-    def answer(train: Callable, x: Tensor, y: Tensor, T: float, new: Tensor) -> Tensor:  # noqa: N803
-        teacher = train(x, y, first or T)
-        soft = rule(softened(teacher(x), labels or T).detach())
-        return softened(train(x, soft, second or T)(new), T if last == 0 else last).detach()
-
-    return answer
-
 
 # ---------------------------------------------------------------- gradients
 
@@ -249,8 +207,8 @@ EXERCISES = (
         (zeros(lambda g, x: share(x == 0, x)), "black pixels are counted; the gradient is asked for."),
         (zeros(lambda g, x: share(g == 0, x), lambda s, y: -slips.own_score(s, y)), "this gradient does not vanish: it is that of a logit, or of divided logits; take that of the loss, of the network as it is."),
         (zeros(lambda g, x: share(g == 0, x), lambda s, y: slips.own_score(s.softmax(1), y)), "this is the gradient of the probability; take that of the loss, its negative logarithm."),
-        (zeros(lambda g, x: share(g == 0, x), lambda s, y: slips.total_loss(s, s.argmax(1))), "the network's own answer is taken for y; use the classes that are given."),
-        (zeros(lambda g, x: share(g == 0, x), lambda s, y: slips.total_loss(s.softmax(1), y)), "softmax is applied before F.cross_entropy, which applies it itself."),
+        (zeros(lambda g, x: share(g == 0, x), lambda s, y: slips.total_loss(s, s.argmax(1))), "the network's own answer is taken for y, or a softmax comes before F.cross_entropy."),
+        (zeros(lambda g, x: share(g == 0, x), lambda s, y: slips.total_loss(s.softmax(1), y)), "the network's own answer is taken for y, or a softmax comes before F.cross_entropy."),
         (zeros(lambda g, x: share(g == 0, x).amax().expand(len(x))), "one share for the whole batch; each picture has its own."),
     )),
     Exercise("margin_fgsm", margin_fgsm, margins, battery=ATTACK, difficulty=2, minutes=12, what="the batch of attacked pictures", rules=(expect_inside, expect_budget), hints=(
