@@ -20,8 +20,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from course_utils import attacks, data, layers, measure, models, runtime, training, visualize
-from experiments import train_detector
+from course_utils import attacks, data, defenses, layers, measure, models, runtime, training, visualize
+from experiments import distilling, train_detector
 from experiments.replayed import Replayed
 
 
@@ -49,6 +49,7 @@ class Plan(NamedTuple):
     half: int = 0  # 1 or 2: one of the two disjoint halves, chosen by chance, of seed 0's training pictures; 0: all
     mixed: bool = True  # with batch norm, compute in bfloat16: faster on processors that are made for it
     authors: bool = False  # trained by `as_its_authors`
+    temperature: float | None = None  # defensive distillation: a teacher is trained at this temperature first, then this network on its soft labels
     others: int = 0  # faces: so many groups of 40 more people are learned, whom the head forgets afterwards
     note: str = ""
 
@@ -74,6 +75,12 @@ PLANS = {
     "twopairs-digits": Plan("digits", "drawn", 12, pictures=30_000),
     "twopairs-mnist": Plan(
         "digits", "mnist", 50, lr=0.01, authors=True, seed=1, note="trained as in Carlini and Wagner's code; of six seeds the one whose distances are nearest to their mean",
+    ),
+    "twopairs-digits-distilled": Plan("digits", "drawn", 12, pictures=30_000, temperature=100, note="defensive distillation, T = 100"),
+    "stridenet-digits-distilled": Plan("digits", "drawn", 12, pictures=30_000, temperature=100, note="defensive distillation, T = 100"),
+    "stridenet-mnist-distilled": Plan("digits", "mnist", 12, temperature=100, note="defensive distillation, T = 100"),
+    "twopairs-mnist-distilled": Plan(
+        "digits", "mnist", 50, lr=0.01, authors=True, temperature=100, seed=1, note="defensive distillation, T = 100, trained as in Carlini and Wagner's code",
     ),
     "signnet-signs": Plan("signs", "drawn", 12, pictures=16_000, norm=True, augment=training.jitter(light=0.2)),
     "signnet-gtsrb": Plan("signs", "gtsrb", 24, norm=True, augment=training.jitter(light=0.5), smoothing=0.05),
@@ -284,6 +291,11 @@ def run(name: str) -> None:
         )  # fmt: skip
     if plan.authors:
         as_its_authors(net, x, train_set.y, plan, watch)
+    elif plan.temperature:
+        defenses.distill(
+            net, x, train_set.y, student=net, temperature=plan.temperature, epochs=plan.epochs, lr=plan.lr, batch_size=plan.batch_size,
+            weight_decay=plan.weight_decay, seed=seed, evaluate=watch, label=name,
+        )  # fmt: skip
     else:
         training.train(
             net, x, train_set.y, epochs=plan.epochs, lr=plan.lr, batch_size=plan.batch_size, weight_decay=plan.weight_decay,
@@ -311,21 +323,18 @@ def as_its_authors(net: nn.Module, x: Tensor, y: Tensor, plan: Plan, watch: Call
     """Train TwoPairs as Carlini and Wagner's code does: one learning rate, Nesterov's momentum 0.9, dropout, no weight decay.
 
     Keras starts weights by Glorot's rule and biases at 0, and the pixels are from -0.5 to 0.5. Afterwards the shift is folded into the
-    first biases, which is exact: no convolution has a margin.
+    first biases, which is exact: no convolution has a margin. With a temperature: their way of defensive distillation.
     """
     for part in net.modules():
         if isinstance(part, nn.Conv2d | nn.Linear):
             nn.init.xavier_uniform_(part.weight), nn.init.zeros_(part.bias)
     where, chance = runtime.model_device(net), runtime.generator(plan.seed)
     x, y = x.to(where), y.to(where)
-    centred, step = models.Normalized(net, 0.5, 1.0).to(where), torch.optim.SGD(net.parameters(), plan.lr, 0.9, nesterov=True)
-    for _ in range(plan.epochs):
-        centred.train()
-        for part in torch.randperm(len(x), generator=chance).to(where).split(plan.batch_size):
-            step.zero_grad()
-            F.cross_entropy(centred(x[part]), y[part]).backward()
-            step.step()
-        watch(centred)
+    centred = models.Normalized(net, 0.5, 1.0).to(where)
+    if plan.temperature:
+        distilling.distill(centred, x, y, plan, chance, watch)
+    else:
+        distilling.descend(centred, x, y, plan, chance, watch=watch)
     first = next(part for part in net.modules() if isinstance(part, nn.Conv2d))
     first.bias.data -= 0.5 * first.weight.data.sum((1, 2, 3))
     net.eval()

@@ -14,6 +14,7 @@ from .features import match_features
 from .fgsm import fgsm, fgv
 from .hidden import LADDER, Coarse, Hidden, hidden_command, mangle
 from .iterative import basic_iterative, kurakin_steps, least_likely, pgd, steps_needed
+from .jsma import jsma
 from .lbfgs import lbfgs
 from .lots import Scaled, gradient_direction, hot_cold, hot_cold_direction, lots, lots_direction, magnify, magnify_direction, smallest_scale
 from .mutation import Pixels
@@ -33,9 +34,9 @@ __all__ = [
     "Camera", "Changed", "Coarse", "DPatch", "Elites", "Generation", "Hidden", "L2Ball", "LADDER", "MaxBall", "Oracle", "Patch",
     "Patterns", "Pixels", "Refused", "RobustStickers", "Rubbish", "Scaled", "Stickers", "Substitute", "Universal", "adversarial_patch",
     "augmented", "basic_iterative", "beyond_pixels", "bim", "carlini_wagner", "change_needed", "corners", "deepfool", "dpatch",
-    "every_pixel", "fgsm", "fgv", "gradient_direction", "gradient_rubbish", "hidden_command", "hot_cold", "hot_cold_direction",
+    "every_pixel", "fgsm", "fgv", "gradient_direction", "gradient_rubbish", "hidden_command", "hot_cold", "hot_cold_direction", "jsma",
     "kurakin_steps", "lbfgs", "least_likely", "lots", "lots_direction", "magnify", "magnify_direction", "mangle", "map_elites",
     "match_features", "nes", "nonprintability", "one_pixel", "paste", "pasted", "pgd", "printable", "printed", "random_pixels",
-    "random_sign", "random_stickers", "robust_stickers", "scattered", "smallest_scale", "steps_needed", "stickers", "strongest", "stuck",
-    "train_substitute", "transform_attack", "universal_perturbation", "unprintable", "working", "worst_change",
+    "random_sign", "random_stickers", "robust_stickers", "scattered", "smallest_scale", "steps_needed", "stickers", "strongest",
+    "stuck", "train_substitute", "transform_attack", "universal_perturbation", "unprintable", "working", "worst_change",
 ]  # fmt: skip

@@ -28,4 +28,5 @@ CHAPTERS: dict[str, tuple[str, ...]] = {
     "ch16_stickers_patches": ("put_stickers", "printing_error", "rp2_cost", "patch_matrix"),
     "ch17_lots": ("origin_target", "moved_by", "smallest_scale_for", "window_ssim", "nearest_person"),
     "ch18_adversarial_training": ("mixed_loss", "watched_climb", "still_right"),
+    "ch19_distillation": ("softened", "soft_loss", "distilled", "vanished", "margin_fgsm"),
 }  # fmt: skip

@@ -41,6 +41,10 @@ NETWORKS: dict[str, Callable[[], nn.Module]] = {
     "stridenet-mnist": lambda: StrideNet(5, 2),
     "twopairs-digits": TwoPairs,  # as in the paper of Carlini and Wagner
     "twopairs-mnist": TwoPairs,
+    "twopairs-digits-distilled": TwoPairs,  # chapter 19: defensive distillation at temperature 100
+    "twopairs-mnist-distilled": TwoPairs,
+    "stridenet-digits-distilled": lambda: StrideNet(5, 2),
+    "stridenet-mnist-distilled": lambda: StrideNet(5, 2),
     # Chapter 18: Madry's network, trained by his method, by FGSM alone, and not against attacks; the twin is another start.
     "madry-digits": lambda: MadryNet(width=4),
     "madry-mnist": lambda: MadryNet(width=4),

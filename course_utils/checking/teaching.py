@@ -1,0 +1,57 @@
+"""For exercises that train one network on another one's answers: a `train` that is quick and exact, and the defense with mistakes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ..runtime import generator
+from .exercise import Case
+from .expectations import expect
+
+
+def at(scores: Tensor, temperature: float) -> Tensor:
+    return (scores / temperature).softmax(1)
+
+
+class Scores:
+    """A linear classifier as `train` gives it: a function from pictures to logits. Its answer carries a graph, as a network's does."""
+
+    def __init__(self, weights: Tensor) -> None:
+        self.weights = weights.requires_grad_()
+
+    def __call__(self, x: Tensor) -> Tensor:
+        return x.flatten(1) @ self.weights
+
+
+def train(x: Tensor, targets: Tensor, temperature: float) -> Scores:
+    """A linear classifier after thirty steps down the cross-entropy at T, from a fixed start: classes `[N]` or soft labels `[N, K]`."""
+    expect(isinstance(targets, Tensor) and targets.dim() in (1, 2) and len(targets) == len(x), "train takes classes [N] or soft labels [N, K], one row for each picture.")
+    expect(not targets.requires_grad, "the soft labels carry the teacher's graph; they are given numbers: compute them under torch.no_grad().")
+    flat = x.detach().flatten(1)
+    weights = (0.1 * torch.randn(flat.shape[1], 4, generator=generator(5))).to(flat)
+    goal = F.one_hot(targets, 4).to(flat) if targets.dim() == 1 else targets.to(flat)
+    for _ in range(30):
+        weights = weights - 3 * flat.T @ (at(flat @ weights, temperature) - goal) / len(flat)
+    return Scores(weights)
+
+
+def lessons() -> Iterator[Case]:
+    x, new = (torch.rand(count, 1, 4, 3, generator=generator(seed)) for count, seed in ((24, 1), (5, 2)))
+    y = torch.randint(0, 4, (24,), generator=generator(3))
+    yield {"train": train, "x": x, "y": y, "temperature": 3.0, "new": new}
+    yield {"train": train, "x": x.flip(0), "y": y, "temperature": 7.0, "new": new + 0.1}
+
+
+def taught(first: float | None = None, labels: float | None = None, second: float | None = None, last: float = 1.0, rule: Callable = lambda soft: soft) -> Callable:
+    """The defense with another temperature at one of the four places (None: T), or with `rule` applied to the soft labels."""
+
+    def answer(train: Callable, x: Tensor, y: Tensor, T: float, new: Tensor) -> Tensor:  # noqa: N803
+        teacher = train(x, y, first or T)
+        soft = rule(at(teacher(x), labels or T).detach())
+        return at(train(x, soft, second or T)(new), T if last == 0 else last).detach()
+
+    return answer
