@@ -173,7 +173,6 @@ def quick(attack: partial, model: nn.Module) -> Callable[..., Tensor]:
     """The attack as it is; on a GPU, projected gradient descent recorded and replayed."""
     if attack.func is not attacks.pgd or runtime.device().type != "cuda":
         return attack
-    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = True  # to train, ten bits are enough
     return Replayed(model, **attack.keywords)
 
 
