@@ -22,8 +22,8 @@ class Hardened:
     gradients: how many the training may take for each digit, whatever they are for. The digits are drawn, whatever data the chapter runs on.
     """
 
-    pictures: int = 400
-    tests: int = 150
+    pictures: int = 300
+    tests: int = 120
     gradients: int = 10
     eps: float = 0.2
     seed: int = 5  # the chapters show the pictures of seed 0
