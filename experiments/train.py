@@ -139,8 +139,8 @@ SIGNS_PGD = {
     "norm": True, "mixed": False, "warm": 1, "attack": partial(attacks.pgd, eps=4 / 255, step=1 / 255, steps=7),
     "note": "half as wide; adversarial training: PGD, eps 4/255, 7 steps of 1/255, after an epoch with half the budget",
 }  # fmt: skip
-PLANS["signnet-signs-pgd"] = Plan("signs", "drawn", 12, pictures=16_000, augment=training.jitter(light=0.2), **SIGNS_PGD)
-PLANS["signnet-gtsrb-pgd"] = Plan("signs", "gtsrb", 12, augment=training.jitter(light=0.5), **SIGNS_PGD)
+PLANS["signnet-signs-pgd"] = Plan("signs", "drawn", 4, pictures=16_000, augment=training.jitter(light=0.2), **SIGNS_PGD)
+PLANS["signnet-gtsrb-pgd"] = Plan("signs", "gtsrb", 4, augment=training.jitter(light=0.5), **SIGNS_PGD)
 # Szegedy's fully connected nets: sigmoid layers, no augmentation, squared weights as penalty.
 for world, source, pictures in (("digits", "drawn", 30_000), ("digits", "mnist", None)):
     for name, penalty in (("fc10", 1e-4), ("fc10", 0.01), ("fc10", 1), ("fc100", 1e-5), ("fc200", 1e-5), ("ae400", 1e-6)):
