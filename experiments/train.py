@@ -132,7 +132,7 @@ for name, changes in {
     "madry-digits": {"epochs": 8},
     "madry-digits-fgsm": {"attack": partial(attacks.fgsm, eps=0.3), "note": "adversarial training: FGSM alone, eps 0.3"},
     "madry-digits-pgd": {"epochs": 24, "warm": 2, "attack": PGD, "note": "adversarial training: PGD, eps 0.3, 40 steps of 0.01, after 2 epochs with half the budget"},
-    "madry-digits-pgd-twin": {"epochs": 16, "warm": 2, "seed": 1, "attack": FEW, "note": "another start and other pictures than madry-digits-pgd, and 10 steps of 0.075"},
+    "madry-digits-pgd-twin": {"epochs": 10, "warm": 1, "seed": 1, "attack": FEW, "note": "another start and other pictures than madry-digits-pgd, and 10 steps of 0.075"},
 }.items():
     PLANS[name] = MADRY._replace(**changes, **({"source": "drawn", "pictures": 30_000} if "digits" in name else {}))
 SIGNS_PGD = {
@@ -173,7 +173,6 @@ def quick(attack: partial, model: nn.Module) -> Callable[..., Tensor]:
     """The attack as it is; on a GPU, projected gradient descent recorded and replayed."""
     if attack.func is not attacks.pgd or runtime.device().type != "cuda":
         return attack
-    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = True  # to train, ten bits are enough
     return Replayed(model, **attack.keywords)
 
 
