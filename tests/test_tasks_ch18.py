@@ -13,16 +13,16 @@ from course_utils.exercises import open_task
 from course_utils.tasks import ch18_adversarial_training as task
 
 
-def freely(model, x, y, rounds=10, batch=25):
+def freely(model, x, y, rounds=10, batch=10):
     """One backward pass for the weights and for the next change of the digits."""
-    change, step = torch.zeros_like(x), torch.optim.SGD(model.parameters(), 0.02, momentum=0.9)
+    change, step = torch.zeros_like(x), torch.optim.SGD(model.parameters(), 0.015, momentum=0.9)
     parts = [part for k in range(rounds) for part in torch.randperm(len(x), generator=runtime.generator(k)).split(batch)]
     for t, part in enumerate(parts):
         z = (x[part] + change[part]).clamp(0, 1).requires_grad_()
         step.zero_grad()
         F.cross_entropy(model(z), y[part]).backward()
-        change[part] = (change[part] + 0.12 * z.grad.sign()).clamp(-0.2, 0.2)
-        step.param_groups[0]["lr"] = 0.02 * (1 - t / len(parts))
+        change[part] = (change[part] + 0.1 * z.grad.sign()).clamp(-0.2, 0.2)
+        step.param_groups[0]["lr"] = 0.015 * (1 - t / len(parts))
         step.step()
     return model
 
@@ -78,7 +78,7 @@ REFUSED = (
 def test_the_goal_is_above_fgsm_and_clean_digits_and_below_the_free_way(said) -> None:
     goal = open_task("harden").goal
     out = said(freely)
-    assert "✓ goal reached (goal 35.0 %" in out and scores.best("18/harden") > goal + 2, out
+    assert "✓ goal reached (goal 30.0 %" in out and scores.best("18/harden") > goal + 5, out
     assert "not yet at the goal" in said(task.by_fgsm)
     assert task.hardened(on_clean_digits) < 10 and task.hardened(louder) < 10
 

@@ -80,10 +80,10 @@ def by_fgsm(model: nn.Module, x: Tensor, y: Tensor) -> nn.Module:
 
 
 TASKS = (
-    OpenTask("harden", by_fgsm, hardened, goal=35, minutes=25, hints=(
+    OpenTask("harden", by_fgsm, hardened, goal=30, minutes=25, hints=(
         "Two things cost gradients: the attack and the weights. And what the whole budget does from the first update on, section 5 has shown.",
         "Let the budget grow over the updates, or the change of each digit from epoch to epoch: keep it, and continue it when the digit comes again.",
         "One backward pass gives the gradient of the weights and of the pictures: z = (x + change).requires_grad_(); loss.backward(); then z.grad serves the next change of these digits.",
-        "Batches of 25, SGD with momentum 0.9 and a rate from 0.02 down to 0; each change moves by 0.6 eps times the sign, and stays within eps.",
+        "Batches of 10, SGD with momentum 0.9 and a rate from 0.015 down to 0; each change moves by 0.5 eps times the sign, and stays within eps.",
     )),
 )  # fmt: skip

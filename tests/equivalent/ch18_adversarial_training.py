@@ -1,3 +1,27 @@
 """Mutants of chapter 18 that are as right as the original, each with its reason; … stands for any text."""
 
-EQUIVALENT: dict[str, str] = {}
+COPY = "autograd.grad leaves x alone and gives a tensor without a graph, whatever x was"
+SIGN = "only the sign of the slope counts: a mean divides it, and dividing by a sign multiplies by it"
+UNUSED = "what only wrong answers use"
+FILLED = "every row of the table is written"
+EQUIVALENT = {
+    "mixed_loss/…: clone dropped: …": COPY,
+    "mixed_loss/…: detach dropped: …": COPY,
+    "mixed_loss/…: * and / swapped: …": SIGN,
+    "mixed_loss/mixed_in_one_pass: keyword dropped: slope = …": SIGN,
+    "mixed_loss/mixed_in_one_pass: sum for mean: slope = …": SIGN,
+    "mixed_loss/reference: statement deleted: x = x.detach() -> (deleted)": COPY,
+    "watched_climb/…: clone dropped: …": COPY,
+    "watched_climb/…: detach dropped: x, z, …": COPY,
+    "watched_climb/climbed_plainly: detach dropped: z = …": "z may carry the graph of the steps before; its slope is asked for where it stands",
+    "watched_climb/climbed_with_a_table: detach dropped: z, table = …": COPY,
+    "watched_climb/…: mean for sum: …": SIGN,
+    "watched_climb/climbed_with_a_table: sum for mean: …": SIGN,
+    "watched_climb/climbed_with_a_table: keyword dropped: slope = …": SIGN,
+    "watched_climb/climbed_with_a_table: ones for zeros: …": FILLED,
+    "watched_climb/climbed_with_a_table: softmax added: …": "the logarithm of the softmax has the same logarithm of the softmax",
+    "watched_climb/reference: sign flipped: for _ in …": UNUSED,
+    "watched_climb/reference: operand dropped: for _ in …": UNUSED,
+    "watched_climb/reference: condition dropped: z = …": UNUSED,
+    "still_right/right_by_counting: ceil for int: …": "the count is a whole number",
+}
