@@ -26,6 +26,7 @@ BUDGET = {  # within eps, in the max-norm or (l2) in the L2 norm
     "pgd": partial(pgd, steps=4),
     "pgd l2": partial(pgd, steps=4, norm="l2"),
     "pgd restarts": partial(pgd, steps=3, restarts=3),
+    "pgd margin": partial(pgd, steps=4, restarts=2, loss="margin", kappa=5.0),
 }
 STILL = {  # no chance is in them
     "basic": BUDGET["basic"],
@@ -35,7 +36,7 @@ STILL = {  # no chance is in them
 }
 FREE = {"deepfool": partial(deepfool, steps=8), "deepfool linf": partial(deepfool, steps=8, norm="linf")}  # without a budget
 EVERY = {**{name: partial(attack, eps=0.1) for name, attack in BUDGET.items()}, **FREE}
-TARGETED = ["basic", "pgd", "pgd l2", "pgd restarts"]
+TARGETED = ["basic", "pgd", "pgd l2", "pgd restarts", "pgd margin"]
 stable = settings(deadline=None, max_examples=10, derandomize=True)
 every_attack = pytest.mark.parametrize("attack", EVERY.values(), ids=EVERY)
 every_budget = pytest.mark.parametrize("name", BUDGET)
@@ -342,6 +343,59 @@ def test_steps_needed_against_every_number_of_steps(targeted: bool) -> None:
     assert found.tolist() == first.tolist() and len(set(first.tolist())) > 3
 
 
+# ---------------------------------------------------------------- the margin, which the paper calls CW
+
+
+@pytest.mark.parametrize("kappa", [0.0, 0.3, 50.0])
+@pytest.mark.parametrize("targeted", [False, True])
+def test_the_margin_is_what_other_libraries_climb(targeted: bool, kappa: float) -> None:
+    """torchattacks's and foolbox's f, to be made small: clamp(other - own, min=-kappa) for a target, clamp(own - other, min=-kappa)
+    without one. Madry's own loss for CW is -relu(own - other + 50): with kappa = 50 ours is 50 more. All logits above 0, for torchattacks
+    has a 0 among the others."""
+    z, y = 3 * some(40).flatten(1)[:, :6] + 0.1, torch.arange(40) % 6
+    one = torch.eye(6)[y]
+    own, other = (one * z).amax(1), ((1 - one) * z).amax(1)
+    f = torch.clamp(other - own if targeted else own - other, min=-kappa)
+    found = attacks.margins.margin(z, y, targeted=targeted, kappa=kappa, reduction="none")
+    assert torch.allclose(found, f if targeted else -f, atol=1e-6) and found.dtype == z.dtype
+    assert torch.allclose(attacks.margins.margin(z, y, targeted=targeted, kappa=kappa), found.sum())
+    if kappa == 50 and not targeted:
+        assert torch.allclose(found - 50, -torch.relu(own - other + 50), atol=1e-4)
+
+
+@pytest.mark.parametrize("targeted", [False, True])
+def test_pgd_on_the_margin_against_a_loop_written_out(targeted: bool) -> None:
+    """A picture that leads by more than kappa stays where it is."""
+    net, sign = small().double(), -1 if targeted else 1
+    x, y = some(8, dtype=torch.float64), labels(8)
+    options = {"eps": 0.1, "step": 0.03, "steps": 9, "random_start": False, "targeted": targeted, "loss": "margin"}
+    free = attacks.margins.lead(net(pgd(net, x, y, kappa=50, **options)), y, targeted)
+    kappa = max(0.0, free.median().item())  # half of the pictures come so far
+    moved, stood = x.clone(), torch.zeros(8, dtype=torch.bool)
+    for _ in range(9):
+        moved.requires_grad_()
+        z = net(moved)
+        own = z.gather(1, y[:, None])[:, 0]
+        other = z.masked_fill(torch.eye(CLASSES, dtype=torch.bool)[y], -torch.inf).amax(1)
+        ahead = own - other if targeted else other - own
+        (slope,) = torch.autograd.grad((other - own).sum(), moved)
+        on = ahead <= kappa
+        stood |= ~on
+        step = sign * 0.03 * slope.sign() * on[:, None, None, None]
+        moved = torch.minimum(torch.maximum(moved.detach() + step, x - 0.1), x + 0.1).clamp(0, 1)
+    assert torch.allclose(pgd(net, x, y, kappa=kappa, **options), moved, atol=1e-12)
+    assert stood.any() and not stood.all()
+    assert not torch.allclose(pgd(net, x, y, kappa=50, **options), moved, atol=1e-3)
+
+
+def test_the_margin_leads_farther_with_a_larger_kappa_and_cross_entropy_has_none() -> None:
+    net, (x, y, *_) = models.load("lenet-digits"), data.load("digits", "test", 40, source="drawn")
+    ahead = [attacks.margins.lead(runtime.logits(net, pgd(net, x, y, eps=0.2, step=0.01, steps=30, loss="margin", kappa=k)), y, False) for k in (0, 2, 50)]
+    fooled = [(a > 0).float().mean() for a in ahead]
+    assert ahead[0].mean() + 0.1 < ahead[1].mean() < ahead[2].mean() - 0.5
+    assert ahead[0].mean() < 1.5 and min(fooled) > 0.6, "without kappa it stops behind the boundary"
+
+
 # ---------------------------------------------------------------- restarts and targets
 
 
@@ -402,7 +456,7 @@ def test_no_step_reads_from_the_device(name: str, monkeypatch: pytest.MonkeyPatc
         model, reads = small(), None
         with monkeypatch.context() as patch:
             reads = Reads(patch)
-            more = {"restarts": 2} if "restarts" in name else {}
+            more = {"restarts": 2} if "restarts" in name or "margin" in name else {}
             BUDGET[name].func(model, some(), y, eps=1e-4, steps=steps, **more, **({"norm": "l2"} if "l2" in name else {}))
         seen.append(len(reads.seen))
     assert seen[0] == seen[1] <= 4
@@ -452,6 +506,9 @@ def test_bad_labels_are_refused(attack: Callable) -> None:
         (basic_iterative, {"eps": 0.1, "steps": 2.5}, "steps is 2.5; a whole number"),
         (pgd, {"eps": 0.1, "restarts": 0}, "restarts is 0; a whole number of at least 1"),
         (pgd, {"eps": 0.1, "restarts": 3, "random_start": False}, "restarts is 3 with random_start=False; the same start"),
+        (pgd, {"eps": 0.1, "loss": "margins"}, "unknown loss 'margins'. Nearest: margin"),
+        (pgd, {"eps": 0.1, "loss": "margin", "kappa": -1}, "kappa is -1; a finite number of at least 0"),
+        (pgd, {"eps": 0.1, "kappa": 5}, "kappa is 5 with loss='cross_entropy', which never stops rising"),
         (pgd, {"eps": 0.1, "norm": "linfinity"}, "unknown norm 'linfinity'. Nearest: linf"),
         (deepfool, {"norm": "l1"}, "unknown norm 'l1'. Nearest: l2"),
         (deepfool, {"classes": 1}, "classes is 1; a whole number of at least 2"),

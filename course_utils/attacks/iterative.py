@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 
 import torch
 import torch.nn.functional as F
@@ -13,6 +14,7 @@ from .. import runtime
 from ..runtime import Labels, check_count, check_positive
 from .balls import L2Ball, MaxBall, ball
 from .common import attacking, each, input_gradient, inwards, wide
+from .margins import margin
 
 LEVEL = 1 / 255  # one grey level
 
@@ -74,8 +76,8 @@ def least_likely(
 
 def pgd(
     model: nn.Module, x: Tensor, y: Tensor | None = None, *, eps: float, step: float | None = None, steps: int = 40,
-    restarts: int = 1, norm: str = "linf", random_start: bool = True, targeted: bool = False,
-    generator: torch.Generator | None = None,
+    restarts: int = 1, norm: str = "linf", random_start: bool = True, targeted: bool = False, loss: str = "cross_entropy",
+    kappa: float = 0.0, generator: torch.Generator | None = None,
 ) -> Tensor:  # fmt: skip
     """Projected gradient descent (Madry 2017): small steps up the loss from a random start, all of them in the budget.
 
@@ -83,13 +85,14 @@ def pgd(
     over its L2 norm) and P brings back into |x_adv - x| <= eps and [0, 1]. With `targeted=True` down the loss of `y`.
     step: None for 2.5 * eps / steps. restarts: how many starts; of the results each picture keeps one that fools, else
     the one that came nearest to it (by its loss); pictures that are fooled already are not tried again.
+    loss: "cross_entropy", or "margin", the paper's CW: max Z_i - Z_y over i != y, which rises no further from `kappa` on.
 
     x: pictures `[N, C, H, W]` in [0, 1]. y: classes `[N]`, or None for the model's own prediction.
     """
     step, steps = checked(eps, 2.5 * eps / max(steps, 1) if step is None else step, steps)
     if check_count(restarts, "restarts") > 1 and not random_start:
         raise ValueError(f"restarts is {restarts} with random_start=False; the same start would be tried again. Use restarts=1.")
-    source, sign = generator or runtime.generator(), -1 if targeted else 1
+    source, sign, height_of = generator or runtime.generator(), -1 if targeted else 1, loss_named(loss, kappa, targeted)
     with attacking(model, x, y, targeted=targeted) as (x, y):
         inside = ball(norm, x, eps)
         if not y.known:
@@ -98,25 +101,35 @@ def pgd(
         left = torch.arange(len(x), device=x.device)  # the pictures that are not fooled yet
         for _ in range(restarts):
             start = inside.random(source)[left] if random_start else x[left]
-            found = climb(model, start, y[left], inside[left], sign * step, steps)
+            found = climb(model, start, y[left], inside[left], sign * step, steps, partial(input_gradient, loss=height_of))
             if restarts == 1:
                 return found
-            fooled, loss = judged(model, found, y[left], targeted)
-            best[left] = torch.where(each(loss >= height[left]), found, best[left])
-            height[left] = torch.maximum(loss, height[left])
+            fooled, reached = judged(model, found, y[left], targeted, height_of)
+            best[left] = torch.where(each(reached >= height[left]), found, best[left])
+            height[left] = torch.maximum(reached, height[left])
             left = left[~fooled]
             if not len(left):
                 break
         return best
 
 
-def judged(model: nn.Module, x: Tensor, y: Labels, targeted: bool) -> tuple[Tensor, Tensor]:
+def loss_named(name: str, kappa: float, targeted: bool) -> Callable[..., Tensor]:
+    """What PGD climbs (or, for a target, goes down): the cross-entropy, or the margin, up to `kappa`."""
+    check_positive(kappa, "kappa")
+    if runtime.pick("loss", name, ("cross_entropy", "margin")) == "margin":
+        return partial(margin, targeted=targeted, kappa=kappa)
+    if kappa:
+        raise ValueError(f"kappa is {kappa} with loss='cross_entropy', which never stops rising. Use loss='margin'.")
+    return F.cross_entropy
+
+
+def judged(model: nn.Module, x: Tensor, y: Labels, targeted: bool, loss: Callable[..., Tensor]) -> tuple[Tensor, Tensor]:
     """Which pictures fool the model `[N]`, and how far up (or, for a target, down) the loss each one is `[N]`."""
     with torch.no_grad():
         scores = model(x.clone()).float()
     classes = y(scores)
-    loss = F.cross_entropy(scores, classes, reduction="none")
-    return (scores.argmax(1) == classes) == targeted, -loss if targeted else loss
+    height = loss(scores, classes, reduction="none")
+    return (scores.argmax(1) == classes) == targeted, -height if targeted else height
 
 
 def steps_needed(

@@ -1,4 +1,4 @@
-"""What the Carlini-Wagner attacks drive below 0: the seven functions f of the paper, and when a picture counts as won."""
+"""What the Carlini-Wagner attacks drive below 0: the seven functions f of the paper, when a picture counts as won, and f6 as a loss for PGD."""
 
 from __future__ import annotations
 
@@ -18,6 +18,13 @@ def lead(values: Tensor, y: Tensor, targeted: bool) -> Tensor:
     own = values.gather(1, y[:, None])[:, 0]
     others = values.scatter(1, y[:, None], -torch.inf).amax(1)
     return own - others if targeted else others - own
+
+
+def margin(scores: Tensor, y: Tensor, *, targeted: bool = False, kappa: float = 0.0, reduction: str = "sum") -> Tensor:
+    """-f6 as a loss that PGD climbs: max Z_i - Z_y over i != y, at most kappa. For targets y a loss to go down: the same, at least -kappa."""
+    behind = lead(scores, y, targeted=False)
+    value = behind.clamp(min=-kappa) if targeted else behind.clamp(max=kappa)
+    return value if reduction == "none" else value.sum()
 
 
 def wanted(scores: Tensor, y: Tensor, targeted: bool) -> Tensor:
