@@ -50,8 +50,8 @@ NETWORKS: dict[str, Callable[[], nn.Module]] = {
     "madry-mnist-pgd": MadryNet,  # the paper's width
     "madry-digits-pgd-twin": lambda: MadryNet(width=4),
     "madry-mnist-pgd-twin": lambda: MadryNet(width=4),
-    "signnet-signs-pgd": lambda: SignNet(_kinds("signs")),
-    "signnet-gtsrb-pgd": SignNet,
+    "signnet-signs-pgd": lambda: SignNet(_kinds("signs"), width=12),
+    "signnet-gtsrb-pgd": lambda: SignNet(width=12),
     "fc10-digits": DenseNet10,
     "fc10-mnist": DenseNet10,
     "fc10-digits-decay0.01": DenseNet10,  # Szegedy's FC10(1e-2) and FC10(1); the plain name is FC10(1e-4)
