@@ -49,7 +49,7 @@ def rankings(world: str, share: float) -> tuple[dict[str, float], int]:
     else:
         test = data.load("digits", "test", n, source="mnist")
         x, y = test.x.to(runtime.device()), test.y.to(runtime.device())
-        knobs = attacks.Camera(x, turn=45.0, shift=0.15, light=0.6, blur=1.5)
+        knobs = attacks.Camera(x)
     parts = list(torch.arange(n).split(500))
     steps = lambda model: torch.cat([attacks.steps_needed(model, x[p], y[p], steps=80) for p in parts]).cpu()  # noqa: E731
     scene = lambda model: attacks.change_needed(model, knobs, y, tries=10, levels=20, generator=runtime.generator(1)).cpu()  # noqa: E731
