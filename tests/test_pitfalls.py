@@ -59,7 +59,8 @@ BOXES = {
 MASKED = {
     "robust stickers": lambda net, x, y: attacks.robust_stickers(net, x, y, mask=torch.ones(x.shape[2:]), views=as_it_is, samples=1, steps=4, printability=0).images,
 }
-EVERY = {**{name: partial(attack, eps=0.1) for name, attack in BUDGET.items()}, **FREE, **PIXELS, **BOXES, **MASKED}
+CAMERA = {"beyond pixels": partial(attacks.beyond_pixels, steps=2), "beyond pixels, tries alone": attacks.beyond_pixels}
+EVERY = {**{name: partial(attack, eps=0.1) for name, attack in BUDGET.items()}, **FREE, **PIXELS, **BOXES, **MASKED, **CAMERA}
 every_attack = pytest.mark.parametrize("attack", EVERY.values(), ids=EVERY)
 
 

@@ -2,6 +2,7 @@
 
 from .adversarial_patch import Patch, adversarial_patch, pasted
 from .balls import L2Ball, MaxBall
+from .beyond import Camera, Changed, beyond_pixels, change_needed, worst_change
 from .black_box import Oracle, Refused, Substitute, augmented, train_substitute
 from .carlini_wagner import carlini_wagner
 from .cppn import Patterns
@@ -29,12 +30,12 @@ from .universal import Universal, universal_perturbation
 bim = basic_iterative
 
 __all__ = [
-    "Coarse", "DPatch", "Elites", "Generation", "Hidden", "L2Ball", "LADDER", "MaxBall", "Oracle", "Patch", "Patterns", "Pixels", "Refused",
-    "RobustStickers", "Rubbish", "Scaled", "Stickers", "Substitute", "Universal", "adversarial_patch", "augmented", "basic_iterative",
-    "bim", "carlini_wagner", "corners", "deepfool", "dpatch", "every_pixel", "fgsm", "fgv", "gradient_direction", "gradient_rubbish",
-    "hidden_command", "hot_cold", "hot_cold_direction", "kurakin_steps", "lbfgs", "least_likely", "lots", "lots_direction", "magnify",
-    "magnify_direction", "mangle", "map_elites", "match_features", "nes", "nonprintability", "one_pixel", "paste", "pasted", "pgd",
-    "printable", "printed", "random_pixels", "random_sign", "random_stickers", "robust_stickers", "scattered", "smallest_scale",
-    "steps_needed", "stickers", "strongest", "stuck", "train_substitute", "transform_attack", "universal_perturbation", "unprintable",
-    "working",
+    "Camera", "Changed", "Coarse", "DPatch", "Elites", "Generation", "Hidden", "L2Ball", "LADDER", "MaxBall", "Oracle", "Patch",
+    "Patterns", "Pixels", "Refused", "RobustStickers", "Rubbish", "Scaled", "Stickers", "Substitute", "Universal", "adversarial_patch",
+    "augmented", "basic_iterative", "beyond_pixels", "bim", "carlini_wagner", "change_needed", "corners", "deepfool", "dpatch",
+    "every_pixel", "fgsm", "fgv", "gradient_direction", "gradient_rubbish", "hidden_command", "hot_cold", "hot_cold_direction",
+    "kurakin_steps", "lbfgs", "least_likely", "lots", "lots_direction", "magnify", "magnify_direction", "mangle", "map_elites",
+    "match_features", "nes", "nonprintability", "one_pixel", "paste", "pasted", "pgd", "printable", "printed", "random_pixels",
+    "random_sign", "random_stickers", "robust_stickers", "scattered", "smallest_scale", "steps_needed", "stickers", "strongest", "stuck",
+    "train_substitute", "transform_attack", "universal_perturbation", "unprintable", "working", "worst_change",
 ]  # fmt: skip

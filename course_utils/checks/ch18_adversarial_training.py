@@ -1,4 +1,4 @@
-"""The exercises of chapter 18: Goodfellow's mixed loss, the inner maximisation watched, what is still right after every start."""
+"""The exercises of chapter 18: Goodfellow's mixed loss, the inner maximisation watched, what is still right after every start; hard pictures, scenes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .. import attacks
-from ..checking import ATTACK, PICTURES, TENSORS, Case, Exercise, probe, slips
+from ..checking import ATTACK, PICTURES, TENSORS, Case, Exercise, knobs, probe, slips
 from ..runtime import generator
 
 
@@ -26,6 +26,21 @@ def watched_climb(model: nn.Module, x: Tensor, y: Tensor, start: Tensor, eps: fl
 def still_right(right: Tensor) -> float:
     """The percentage of pictures (columns) that are right after every start (row)."""
     return 100 * right.all(0).double().mean().item()
+
+
+def hardest_first(steps: Tensor, loss: Tensor, many: int) -> Tensor:
+    """The numbers of the `many` pictures that need the fewest steps, the hardest first; of equals the one with the higher loss."""
+    return knobs.ranked()(steps, loss, many)
+
+
+def worst_view(model: nn.Module, views: Tensor, y: Tensor) -> Tensor:
+    """Of each picture the view with the highest loss: [K, N, C, H, W] to [N, C, H, W]."""
+    return knobs.picked()(model, views, y)
+
+
+def scene_step(model: nn.Module, render: Callable[[Tensor], Tensor], p: Tensor, y: Tensor, step: float) -> Tensor:
+    """p + step * sign(dJ(render(p), y) / dp), clipped to [-1, 1]."""
+    return knobs.stepped()(model, render, p, y, step)
 
 
 # ---------------------------------------------------------------- the mixed loss
@@ -134,5 +149,37 @@ EXERCISES = (
         (lambda right: 100 * right.double().mean(1).min().item(), "this is the accuracy after the most successful start; another start gets other pictures: take all of them together."), (lambda right: 100 * right.all(1).double().mean().item(), "this is the share of starts that get no picture; the share of pictures is asked for: all(0)."),
         (lambda right: right.all(0).double().mean().item(), "this is a share; multiply by 100."), (lambda right: 100 - still_right(right), "this is the percentage that falls; what is still right is asked for."), (lambda right: float(right.all(0).sum()), "this is a number of pictures; divide by how many there are."),
         (lambda right: 100 * right[-1].double().mean().item(), "only the last start is looked at."), (lambda right: 100 * right[0].double().mean().item(), "only the first start is looked at."),
+    )),
+    Exercise("hardest_first", hardest_first, knobs.lists, difficulty=1, minutes=7, battery=TENSORS, what="the numbers of the pictures", hints=(
+        "Few steps mean near to the boundary: hard for the network. Sort by steps, and where two need as many, by loss.",
+        "A stable sort keeps the order of equals: sort by the less important thing first, then, stably, by the more important one.",
+        "order = loss.argsort(descending=True); order[steps[order].argsort(stable=True)][:many]",
+    ), mistakes=(
+        (knobs.ranked(steps_up=False), "these are the easiest: many steps mean far from the boundary."), (knobs.ranked(steps_up=False, loss_down=False), "these are the easiest: many steps mean far from the boundary."),
+        (knobs.ranked(loss_down=False), "of pictures with as many steps the one with the lower loss comes first; the higher loss is the harder one."),
+        (lambda steps, loss, many: steps.argsort(stable=True)[:many], "pictures with as many steps stand in the order of their numbers; let the loss decide."), (lambda steps, loss, many: loss.argsort(descending=True)[:many], "this is the order of the losses; steps come first."),
+        (lambda steps, loss, many: steps.sort().values[:many], "these are steps; the numbers of the pictures are asked for (argsort)."), (lambda steps, loss, many: steps[hardest_first(steps, loss, many)], "these are steps; the numbers of the pictures are asked for."),
+        (knobs.ranked(more=1), "this is one picture too many."), (knobs.ranked(more=-1), "this is one picture too few."), (lambda steps, loss, many: hardest_first(steps, loss, many).flip(0), "the hardest come last; they come first."),
+        (lambda steps, loss, many: hardest_first(steps, loss, many).sort().values, "the pictures are sorted by their numbers; the hardest comes first."), (lambda steps, loss, many: hardest_first(steps, loss, len(steps)), "these are all pictures; only the first `many` are asked for."),
+    )),
+    Exercise("worst_view", worst_view, knobs.views, difficulty=2, minutes=10, battery=TENSORS, tol=1e-6, what="the chosen pictures", hints=(
+        "Compute every view's loss, K rows of N. In each column the largest tells which view this picture gets.",
+        "F.cross_entropy(model(x), y, reduction='none') for each x in views, stacked: [K, N]. views[k, n] with k = loss.argmax(0) and n = 0 .. N - 1 picks one view a picture.",
+        "with torch.no_grad(): loss = torch.stack([F.cross_entropy(model(x), y, reduction='none') for x in views]); views[loss.argmax(0), torch.arange(len(y))]",
+    ), mistakes=(
+        (knobs.picked(lambda loss: loss.argmin(0)), "these are the views with the lowest loss; the attacker takes the highest."), (knobs.picked(lambda loss: loss.mean(1).argmax().expand(loss.shape[1])), "all pictures get the same view; each has a worst one of its own."),
+        (knobs.picked(lambda loss: loss.max(1).values.argmax().expand(loss.shape[1])), "all pictures get the same view; each has a worst one of its own."), (knobs.picked(lambda loss: torch.zeros_like(loss[0], dtype=torch.long)), "this is always the first view."), (knobs.picked(lambda loss: torch.full_like(loss[0], len(loss) - 1, dtype=torch.long)), "this is always the last view."),
+        (knobs.picked(value=knobs.margin_of), "the lowest score of the right class is taken; the loss looks at the other scores, too."), (knobs.picked(value=knobs.by_prediction), "the model's own predictions are used instead of the classes that are given."),
+        (lambda model, views, y: knobs.loss_of(model, views, y).argmax(0), "these are the numbers of the views; the pictures are asked for."), (lambda model, views, y: knobs.loss_of(model, views, y).amax(0), "these are the losses; the pictures are asked for."), (lambda model, views, y: views.detach().mean(0), "this is the mean of the views; choose one for each picture."),
+    )),
+    Exercise("scene_step", scene_step, knobs.scenes, difficulty=2, minutes=10, battery=TENSORS, what="the numbers", hints=(
+        "It is FGSM's step, taken in other numbers: not the pixels move, but p, of which the pixels are made.",
+        "z = p.detach().clone().requires_grad_(); the scores are model(render(z)); torch.autograd.grad goes back through the network and through render.",
+        "loss = F.cross_entropy(model(render(z)), y, reduction='sum'); g = torch.autograd.grad(loss, z)[0]; return (p + step * g.sign()).clamp(-1, 1).detach()",
+    ), mistakes=(
+        (knobs.stepped(lambda g, step: -step * g.sign()), "the step goes down the loss; the attacker climbs."), (knobs.stepped(lambda g, step: step * g), "the gradient's value is used; take its sign."), (knobs.stepped(back=lambda p: p), "numbers leave -1 to 1; clip them."),
+        (knobs.stepped(back=lambda p: p.clamp(0, 1)), "the numbers are clipped to 0 to 1, as if they were pixels; they go from -1 to 1."), (knobs.stepped(lambda g, step: g.sign()), "the step's length is left out: step * sign."),
+        (knobs.stepped(lambda g, step: step * g / g.norm(dim=1, keepdim=True)), "the gradient is divided by its length; take its sign."), (lambda model, render, p, y, step: render(scene_step(model, render, p, y, step)), "these are the pictures; the numbers are asked for."),
+        (lambda model, render, p, y, step: scene_step(model, render, p, y, step) - p.detach(), "this is the change alone; add it to p."), *((knobs.stepped(value=value), sentence) for value, sentence in slips.LOSSES),
     )),
 )  # fmt: skip

@@ -18,9 +18,10 @@ from torch import Tensor
 from ..runtime import check_count, data_profile, generator, pick
 from ..transforms import from_waveform
 from . import faces, flat, speech
+from .adjustable import Adjustable, adjustable
 from .worlds import WORLDS, Drawn, World
 
-__all__ = ["WORLDS", "Pictures", "fetch", "load", "plates", "spoken", "strangers"]
+__all__ = ["WORLDS", "Adjustable", "Pictures", "adjustable", "fetch", "load", "plates", "spoken", "strangers"]
 
 
 class Pictures(NamedTuple):

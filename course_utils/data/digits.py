@@ -118,6 +118,27 @@ def _ways() -> list[Ways]:
     return [zero, one, two, three, four, five, six, seven, eight, nine]
 
 
+class Hand(NamedTuple):
+    """What writer and pen do to a digit, one number a picture `[N]`: the numbers that `written` tells and takes.
+
+    aspect: how wide for its height. slant: to the right a row up. turn: radians. size: of its larger side, in pixels. right, down: pixels off
+    the middle. pen: half the stroke's width in pixels. soft: how wide the grey edge of the ink is.
+    """
+
+    aspect: Tensor
+    slant: Tensor
+    turn: Tensor
+    size: Tensor
+    right: Tensor
+    down: Tensor
+    pen: Tensor
+    soft: Tensor
+
+
+# Wider than what is drawn by itself, but a person still reads the digit.
+RANGES = Hand((0.7, 1.25), (-0.3, 0.65), (-0.35, 0.35), (14.0, 19.5), (-3.0, 3.0), (-3.0, 3.0), (0.75, 1.9), (1.0, 2.2))
+
+
 class _Table(NamedTuple):
     """All ways to write all digits, padded to the same size, so that a batch can mix them."""
 
@@ -183,8 +204,11 @@ def _table() -> _Table:
     return _Table(controls, basis, ends, counts.cumsum(0) - counts, odds)
 
 
-def _strokes(y: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Dots of ink `[N, DOTS, 2]` in pixels and their radii `[N, DOTS]`: one writer a picture."""
+def _strokes(y: Tensor, generator: torch.Generator, hand: Hand | None) -> tuple[Tensor, Tensor, Hand]:
+    """Dots of ink `[N, DOTS, 2]` in pixels and their radii `[N, DOTS]`: one writer a picture; and that writer's hand (soft: none yet).
+
+    A hand that is given takes the place of the drawn one, which is drawn all the same: all else stays as it was.
+    """
     table, count = _table(), len(y)
     # Not torch.multinomial: its numbers differ between processors and between versions of torch.
     levels = table.odds[y].cumsum(1)
@@ -203,6 +227,9 @@ def _strokes(y: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
 
     aspect = torch.exp(normal((count, 1), 0.2, generator) - 0.1)
     slant, turn = normal((count, 1), 0.26, generator) + 0.2, normal((count, 1), 0.12, generator)
+    own = Hand(aspect, slant, turn, *(aspect,) * 5)
+    if hand is not None:
+        aspect, slant, turn = hand.aspect[:, None], hand.slant[:, None], hand.turn[:, None]
     x, y_ = dots.unbind(2)
     x = x * aspect - slant * y_
     x, y_ = x * turn.cos() - y_ * turn.sin(), x * turn.sin() + y_ * turn.cos()
@@ -210,15 +237,20 @@ def _strokes(y: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
 
     # MNIST's frame: the larger side is 20 pixels with the ink; then centred, nearly.
     low, high = dots.amin(1, keepdim=True), dots.amax(1, keepdim=True)
-    scale = uniform((count, 1, 1), 15.8, 18.6, generator) / (high - low).amax(2, keepdim=True)
-    middle = 0.65 * (low + high) / 2 + 0.35 * dots.mean(1, keepdim=True)
-    dots = (dots - middle) * scale + SIZE / 2 + normal((count, 1, 2), 0.7, generator)
-
+    size = uniform((count, 1, 1), 15.8, 18.6, generator)
+    off = normal((count, 1, 2), 0.7, generator)
     pen = torch.exp(normal((count, 1), 0.25, generator)) * 1.3  # half the stroke's width in pixels
+    own = own._replace(size=size[:, 0], right=off[:, 0, :1], down=off[:, 0, 1:], pen=pen)
+    if hand is not None:
+        size, off, pen = hand.size[:, None, None], torch.stack([hand.right, hand.down], 1)[:, None], hand.pen[:, None]
+    scale = size / (high - low).amax(2, keepdim=True)
+    middle = 0.65 * (low + high) / 2 + 0.35 * dots.mean(1, keepdim=True)
+    dots = (dots - middle) * scale + SIZE / 2 + off
+
     phase = torch.linspace(0, 1, DOTS) * uniform((count, 1), 4, 14, generator)
     wave = torch.sin(phase + uniform((count, 1), 0, 6.3, generator))
     taper = 1 - uniform((count, 1), 0.0, 0.55, generator) * torch.exp(-table.ends[way] * 14)
-    return dots, (pen * (1 + 0.16 * wave) * taper).clamp(0.7, 2.6)
+    return dots, (pen * (1 + 0.16 * wave) * taper).clamp(0.7, 2.6), Hand(*(part[:, 0] for part in own))
 
 
 def _ink(dots: Tensor, radii: Tensor) -> Tensor:
@@ -232,19 +264,23 @@ def _ink(dots: Tensor, radii: Tensor) -> Tensor:
     down = (centres - dots[..., 1:]).square() - radii.square()[..., None]
     power = torch.full((len(dots), SIZE, SIZE), 1e3)
     for k in range(dots.shape[1]):
-        torch.minimum(power, across[:, k, None, :] + down[:, k, :, None], out=power)
+        one = across[:, k, None, :] + down[:, k, :, None]
+        power = torch.minimum(power, one) if one.requires_grad else torch.minimum(power, one, out=power)
     return power
 
 
-def _pictures(y: Tensor, generator: torch.Generator) -> Tensor:
-    dots, radii = _strokes(y, generator)
+def _pictures(y: Tensor, generator: torch.Generator, hand: Hand | None = None) -> tuple[Tensor, Hand]:
+    dots, radii, own = _strokes(y, generator, hand)
     width = radii.mean(1)[:, None, None]
-    distance = torch.sqrt((_ink(dots, radii) + width.square()).clamp_min(0)) - width
+    least = 1e-9 if radii.requires_grad else 0.0  # the slope of a root is infinite at 0
+    distance = torch.sqrt((_ink(dots, radii) + width.square()).clamp_min(least)) - width
     soft = uniform((len(y), 1, 1), 1.0, 1.8, generator)  # how wide the grey edge of the ink is, in pixels
+    own = own._replace(soft=soft[:, 0, 0])
+    soft = soft if hand is None else hand.soft[:, None, None]
     strength = 1 - 0.15 * torch.rand(len(y), 1, 1, generator=generator).square()
     ink = (1.25 * (0.5 - distance / soft)).clamp(0, 1) * strength
     grain = 1 - 0.06 * torch.rand(ink.shape, generator=generator)
-    return (ink * grain)[:, None].clamp(0, 1)
+    return (ink * grain)[:, None].clamp(0, 1), own
 
 
 def draw(y: Tensor, *, generator: torch.Generator | None = None) -> Tensor:
@@ -252,6 +288,12 @@ def draw(y: Tensor, *, generator: torch.Generator | None = None) -> Tensor:
 
     The same labels and the same generator seed give the same pictures.
     """
+    return written(y, generator=generator)[0]
+
+
+def written(y: Tensor, *, generator: torch.Generator | None = None, hand: Hand | None = None) -> tuple[Tensor, Hand]:
+    """What `draw` gives, and the hand that wrote it; with a `hand` (each `[N]`) the same digits by that hand, differentiable in it."""
     y = labels(y, len(NAMES))
     generator = generator or runtime.generator()
-    return torch.cat([_pictures(y[part], generator) for part in parts(len(y), 256)])
+    done = [_pictures(y[part], generator, None if hand is None else Hand(*(v[part] for v in hand))) for part in parts(len(y), 256)]
+    return torch.cat([x for x, _ in done]), Hand(*(torch.cat(column) for column in zip(*(own for _, own in done))))

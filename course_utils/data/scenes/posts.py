@@ -118,7 +118,7 @@ def sign(picture: Tensor, street: Street, classes: Tensor, middle: Tensor, side:
     count, _, size, _ = picture.shape
     there = column((side > 0).float())
     side = side.clamp_min(0.05)
-    corners = (turned(count, generator) * side[:, None, None] + middle[:, None]) * size
+    corners = (turned(count, generator)[0] * side[:, None, None] + middle[:, None]) * size
     plate = shapes.warp(kinds.textures(classes, 1.6 * size * float(side.median())), corners, size) * there
     colour, cover = plate[:, :3], plate[:, 3:]
     picture = _post(picture, street, middle, side, there, generator)

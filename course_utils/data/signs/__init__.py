@@ -15,10 +15,10 @@ from ... import runtime
 from .. import shapes
 from ..shapes import column, normal, uniform
 from .backgrounds import background, branch, pole
-from .camera import exposed, plane_corners, shadows, worn
+from .camera import RANGES, View, exposed, plane_corners, shadows, worn
 from .kinds import FULL, NAMES, draw_clean, texture_level, textures
 
-__all__ = ["FULL", "NAMES", "SignBatch", "draw", "draw_clean"]
+__all__ = ["FULL", "NAMES", "RANGES", "SignBatch", "View", "draw", "draw_clean", "seen"]
 
 
 class SignBatch(NamedTuple):
@@ -28,9 +28,10 @@ class SignBatch(NamedTuple):
     masks: Tensor
 
 
-def _pictures(y: Tensor, size: int, generator: torch.Generator) -> SignBatch:
+def _pictures(y: Tensor, size: int, generator: torch.Generator, view: View | None = None) -> tuple[Tensor, ...]:
+    """Pictures, masks, and the numbers of each one's own view."""
     count = len(y)
-    corners, side = plane_corners(count, size, generator)
+    corners, side, own = plane_corners(count, size, generator, view)
     plate = shapes.warp(textures()[texture_level(1.5 * size)][y], corners, size)
     cover = plate[:, 3:]
     back = pole(background(count, size, generator), corners, side, generator)
@@ -46,11 +47,13 @@ def _pictures(y: Tensor, size: int, generator: torch.Generator) -> SignBatch:
     green, leaves = branch(count, size, generator)
     picture = shapes.over(picture, green, leaves)
 
-    defocus = sharpness * (0.25 + 0.7 * uniform((count,), 0, 1, generator).pow(2.5))
+    focus = 0.25 + 0.7 * uniform((count,), 0, 1, generator).pow(2.5)
+    defocus = sharpness * (focus if view is None else view.defocus)
     motion = sharpness * (1.8 * uniform((count,), 0, 1, generator).pow(4))
-    picture = shapes.blur(exposed(picture, generator), shapes.blur_kernels(defocus, motion, angle, max(2, size // 12)))
+    lit, light = exposed(picture, generator, None if view is None else view.light)
+    picture = shapes.blur(lit, shapes.blur_kernels(defocus, motion, angle, max(2, size // 12)))
     grain = torch.randn(picture.shape, generator=generator) * column(uniform((count,), 0.004, 0.03, generator))
-    return SignBatch((picture + grain).clamp(0, 1), cover[:, 0] > 0.5)
+    return (picture + grain).clamp(0, 1), cover[:, 0] > 0.5, *own._replace(light=light, defocus=focus)
 
 
 def draw(y: Tensor, *, generator: torch.Generator | None = None, size: int = 48) -> SignBatch:
@@ -59,9 +62,16 @@ def draw(y: Tensor, *, generator: torch.Generator | None = None, size: int = 48)
     A mask is the outline of the sign's plate, also where leaves hang before it. The same labels, size
     and generator seed give the same pictures.
     """
+    return seen(y, generator=generator, size=size)[0]
+
+
+def seen(y: Tensor, *, generator: torch.Generator | None = None, size: int = 48, view: View | None = None) -> tuple[SignBatch, View]:
+    """What `draw` gives, and the view of each sign; with a `view` (each `[N]`) the same signs in the same places, met so."""
     y = shapes.labels(y, len(NAMES))
     if size < 16:
         raise ValueError(f"size is {size}; signs are drawn from 16 pixels up.")
     generator = generator or runtime.generator()
     parts = shapes.parts(len(y), max(8, 64 * 48**2 // size**2))
-    return SignBatch(*shapes.joined((_pictures(y[part], size, generator) for part in parts), len(y)))
+    given = lambda part: None if view is None else View(*(v[part] for v in view))  # noqa: E731
+    x, masks, *own = shapes.joined((_pictures(y[part], size, generator, given(part)) for part in parts), len(y))
+    return SignBatch(x, masks), View(*own)
