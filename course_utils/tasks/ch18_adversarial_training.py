@@ -23,7 +23,7 @@ class Hardened:
     """
 
     pictures: int = 300
-    tests: int = 120
+    tests: int = 100
     gradients: int = 10
     eps: float = 0.2
     seed: int = 5  # the chapters show the pictures of seed 0
