@@ -1,7 +1,8 @@
 """Chapter 18: "if the noise is arbitrary, the features are arbitrary". What two kinds of attack find hard, what that predicts, and the maps of networks trained on each.
 
 `python -m experiments.arbitrary_table PART[,PART...] [SHARE]`, PART: `digits` (drawn, with the parameters of their scenes) or `mnist` (with a camera's): rankings of SHARE of 1,000
-pictures; `maps`: of SHARE of 500 drawn digits, on the networks of `beyond_table`.
+pictures; `maps`: of SHARE of 500 drawn digits, on the networks of `beyond_table` and on
+the PGD-trained one of this chapter, which has another width, another start and another budget.
 """
 
 from __future__ import annotations
@@ -85,13 +86,13 @@ def on_ink(maps: Tensor, x: Tensor) -> Tensor:
 def maps(_: str, share: float) -> tuple[dict[str, float], int]:
     scene = data.adjustable("digits", max(60, int(500 * share)), seed=6)
     x, y = scene.render(scene.own), scene.y
-    nets = {kind: models.load(f"madry-digits-{kind}") for kind in ("random", "scenes", "scenes-twin", "pixels", "pixels-twin")}
+    nets = {kind: models.load(f"madry-digits-{kind}") for kind in ("random", "scenes", "pixels", "pgd")} | {"plain": models.load("madry-digits")}
     with runtime.seeded_weights(3):
         nets["untrained"] = models.MadryNet(width=2).to(runtime.device()).eval()
     heat = {kind: visualize.saliency(net, x, y).flatten(1) for kind, net in nets.items()}
     numbers = {f"maps_{kind}_on_ink": 100 * on_ink(h, x).mean().item() for kind, h in heat.items()}
     numbers["maps_area"] = 100 * (F.max_pool2d(x, 3, 1, 1) > 0.2).float().mean().item()
-    for a, b in (("scenes", "scenes-twin"), ("pixels", "pixels-twin"), ("scenes", "pixels"), ("scenes-twin", "pixels-twin"), ("scenes", "random"), ("random", "pixels"), ("scenes", "untrained"), ("pixels", "untrained")):
+    for a, b in (("scenes", "random"), ("pixels", "pgd"), ("scenes", "pixels"), ("random", "pgd"), ("scenes", "plain"), ("pixels", "plain"), ("scenes", "untrained"), ("pixels", "untrained")):
         values = measure.mean_interval(measure.rank_correlation(heat[a], heat[b]))
         numbers |= {f"maps_{a}_{b}{tail}": v for tail, v in zip(("", "_low", "_high"), values)}
     return numbers, len(x)

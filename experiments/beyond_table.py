@@ -22,8 +22,7 @@ from . import train
 from .record import add
 
 KINDS, STEPS, BATCH, TRIES, EPS = ("plain", "random", "rendered", "scenes", "pixels"), 1500, 128, 5, 0.2
-SHIPPED = {("random", 0): "madry-digits-random", ("scenes", 0): "madry-digits-scenes", ("scenes", 1): "madry-digits-scenes-twin",
-           ("pixels", 0): "madry-digits-pixels", ("pixels", 1): "madry-digits-pixels-twin"}  # fmt: skip
+SHIPPED = {("random", 0): "madry-digits-random", ("scenes", 0): "madry-digits-scenes", ("pixels", 0): "madry-digits-pixels"}
 
 
 def lesson(net: nn.Module, kind: str, seed: int, chance: torch.Generator) -> tuple[Tensor, Tensor]:
