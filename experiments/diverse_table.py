@@ -1,7 +1,7 @@
 """Chapter 18: do diverse examples train better, or more of them? The LOTS paper's protocol at its length, and rows of equal numbers.
 
 `python -m experiments.diverse_table PART[,PART...] [SHARE]`, PART: `equal`: LeNet fine-tuned on 50,000 pictures of one kind each, 20,000 iterations of batch 64;
-`small`: the same with StrideNet, 2,000 pictures and 1,000 iterations, which a core does in some minutes; `paper`: as many as each attack makes and as many iterations as in the paper (FGS 52 k and 20 K, LOTS 2.1 M and 100 K), and FGS with as many iterations as LOTS.
+`small`: the same with StrideNet, 2,000 pictures and 500 iterations, which a core does in some minutes; `paper`: as many as each attack makes and as many iterations as in the paper (FGS 52 k and 20 K, LOTS 2.1 M and 100 K), and FGS with as many iterations as LOTS.
 The pictures are made once, on the basic network; then FGS, FGV, hot/cold and LOTS are made anew on each network, and PGD, which none of them has seen. SHARE of the iterations, made
 pictures and tested digits. Networks that learn side by side are one stack of weights (`torch.func`), so that a GPU is busy: of two seeds each, fed with half digits, half made pictures.
 """
@@ -25,7 +25,7 @@ from .record import add
 SEEDS, BATCH = (0, 1), 64
 NETS = {"equal": "lenet-mnist", "paper": "lenet-mnist", "small": "stridenet-mnist"}
 LAYERS = {"lenet-mnist": lots_table.LAYERS, "stridenet-mnist": {"conv1": "0", "conv2": "3", "ip1": "6"}}
-SIZES = {"equal": (60_000, 50_000, 20_000), "small": (2_500, 2_000, 1_000), "paper": (60_000, 0, 0)}  # digits attacked, made pictures kept, iterations
+SIZES = {"equal": (60_000, 50_000, 20_000), "small": (2_500, 2_000, 500), "paper": (60_000, 0, 0)}  # digits attacked, made pictures kept, iterations
 HARD = (1.05, 1.1, 1.15, 1.2)  # hard positives: so many times what is enough
 PAPER = {"fgs": 20_000, "hc": 50_000, "lots": 100_000}
 ATTACKS = ("fgs", "fgv", "hc", "lots")
@@ -137,7 +137,7 @@ def rows(part: str, share: float) -> tuple[dict[str, float], int]:
     name = NETS[part]
     basic, whole, at, (attacked, equal, iterations) = models.load(name), data.load("digits", "train", source="mnist"), LAYERS[name], SIZES[part]
     basic.to(memory_format=torch.contiguous_format)
-    digits, count = (levels(whole.x), whole.y), max(50, int((120 if part == "small" else 1000) * min(share, 1)))
+    digits, count = (levels(whole.x), whole.y), max(50, int((100 if part == "small" else 1000) * min(share, 1)))
     start = time.time()
     found = pools(basic, at, max(400, int(attacked * share)), part == "paper")
     kept = {kind: (levels(moved).cpu(), y.cpu()) for kind, (_, moved, y) in found.items()}
