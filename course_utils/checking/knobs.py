@@ -99,6 +99,6 @@ def ranked(steps_up: bool = True, loss_down: bool = True, more: int = 0) -> Call
 
 
 def lists() -> Iterator[Case]:
-    for seed, count, many in ((1, 30, 7), (2, 23, 11), (3, 40, 5)):
+    for seed, count, many in ((1, 30, 7), (2, 23, 11), (3, 40, 5), (4, 17, 1)):
         chance = generator(seed)
         yield {"steps": torch.randint(0, 9, (count,), generator=chance), "loss": 3 * torch.rand(count, generator=chance), "many": many}
