@@ -34,4 +34,12 @@ EQUIVALENT = {
     "hardest_first/hardest_as_python_sorts: ceil for int: …": "steps are whole numbers",
     "hardest_first/hardest_as_python_sorts: int dropped: …": "tensors of one number compare as numbers do",
     "hardest_first/hardest_as_python_sorts: float dropped: …": "tensors of one number compare as numbers do",
+    "worst_view/…: no_grad dropped: …": "what is returned are the views, which have no graph",
+    "worst_view/…: detach dropped: return …": "what is returned are the views, which have no graph",
+    "worst_view/worst_so_far: clone dropped: …": "torch.where makes a tensor of its own",
+    "worst_view/worst_so_far: number off by one: best, height = …": "the first view is taken whatever was there",
+    "worst_view/worst_so_far: zeros_like for ones_like: take = …": "the first view is there already",
+    "worst_view/worst_so_far: edge of a comparison: take = …": "no two views have the same loss",
+    "worst_view/worst_in_one_batch: softmax for log_softmax: …": "the probability of the right class is lowest where its logarithm is",
+    "worst_view/worst_in_one_batch: number off by one: index = …": "only the first of the two copies is used",
 }
