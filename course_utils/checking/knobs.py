@@ -78,9 +78,21 @@ def by_prediction(model: nn.Module, views: Tensor, y: Tensor) -> Tensor:
         return torch.stack([F.cross_entropy(model(x), model(x).argmax(1), reduction="none") for x in views])
 
 
+def lead_of(model: nn.Module, views: Tensor, y: Tensor) -> Tensor:
+    """By how much the best other score is above the right one's: the loss looks at all the others, too."""
+    with torch.no_grad():
+        scores = [model(x) for x in views]
+        return torch.stack([s.scatter(1, y[:, None], -torch.inf).amax(1) - s.gather(1, y[:, None])[:, 0] for s in scores])
+
+
+def softmax_twice(model: nn.Module, views: Tensor, y: Tensor) -> Tensor:
+    with torch.no_grad():
+        return torch.stack([F.cross_entropy(model(x).softmax(1), y, reduction="none") for x in views])
+
+
 def views() -> Iterator[Case]:
     model, x, y = probe(channels=3)
-    for seed, count in ((1, 5), (2, 3), (3, 7), (4, 6)):
+    for seed, count in ((1, 5), (2, 3), (3, 7), (4, 6), (30, 12)):  # in the last the largest lead is not the highest loss
         some = x[: 1 if seed == 4 else None]
         noise = torch.randn(count, *some.shape, generator=generator(seed))
         yield {"model": model, "views": (some + 0.3 * noise).clamp(0, 1), "y": y[: len(some)]}

@@ -74,6 +74,17 @@ def attached_losses(model, x, y, start, eps, step, steps):
     return z, losses + 0 * F.cross_entropy(model(z), y)
 
 
+def around_start(model, x, y, start, eps, step, steps):
+    z, losses = start, []
+    for t in range(steps + 1):
+        z = z.detach().requires_grad_()
+        loss = F.cross_entropy(model(z), y, reduction="none")
+        losses.append(loss.detach())
+        if t < steps:
+            z = (z + step * torch.autograd.grad(loss.sum(), z)[0].sign()).clamp(start - eps, start + eps).clamp(0, 1)
+    return z.detach(), torch.stack(losses)
+
+
 def of_a_random_start(model, x, y, start, eps, step, steps):
     return watched_climb(model, x, y, within(x + eps * (2 * torch.rand_like(x) - 1), x, eps), eps, step, steps)
 
@@ -100,6 +111,16 @@ def sorts_in_place(steps, loss, many):
     order = loss.clone().argsort(descending=True)
     steps[:] = steps[order]
     return order[steps.argsort(stable=True)][:many]
+
+
+def places_in_the_list(steps, loss, many):
+    order = torch.argsort(-loss)
+    return steps[order].argsort(stable=True)[:many]
+
+
+def chosen_by_loss(steps, loss, many):
+    order = torch.argsort(-loss)[:many]
+    return order[steps[order].argsort(stable=True)]
 
 
 def as_a_mask(steps, loss, many):
@@ -204,6 +225,7 @@ WRONG = {
         ("hard-coded constant", lambda m, x, y, start, eps, step, steps: watched_climb(m, x, y, start, eps, 0.01, steps), "is off by"),
         ("hard-coded constant", lambda m, x, y, start, eps, step, steps: watched_climb(m, x, y, start, 0.0973, step, steps), "use the argument `eps`"),
         ("argument ignored", climbed(first=lambda x, start, eps: x), "begins at `start`"),
+        ("argument ignored", around_start, "counted from x"),
         ("argument ignored", lambda m, x, y, start, eps, step, steps: watched_climb(m, x, m(x).argmax(1), start, eps, step, steps), "is off by"),
         ("another quantity", climbed(move=lambda g, step, eps: step * g), "take its sign"),
         ("another quantity", averaged_slope, "is off by"),
@@ -238,6 +260,8 @@ WRONG = {
         ("wrong sign", knobs.ranked(steps_up=False), "these are the easiest"),
         ("wrong sign", knobs.ranked(loss_down=False), "the higher loss is the harder"),
         ("argument ignored", lambda steps, loss, many: steps.argsort(stable=True)[:many], "let the loss decide"),
+        ("another quantity", places_in_the_list, "look up which pictures"),
+        ("another quantity", chosen_by_loss, "choose at the end"),
         ("argument ignored", lambda steps, loss, many: loss.argsort(descending=True)[:many], "steps come first"),
         ("another quantity", lambda steps, loss, many: steps.sort().values[:many], "these are steps"),
         ("another quantity", as_a_mask, "expected"),
@@ -255,7 +279,8 @@ WRONG = {
         ("wrong axis", knobs.picked(lambda loss: loss.mean(1).argmax().expand(loss.shape[1])), "worst one of its own"),
         ("batch of one only", knobs.picked(lambda loss: loss.argmax(0)[:1].expand(loss.shape[1])), "off by"),
         ("another quantity", knobs.picked(value=knobs.margin_of), "the other scores"),
-        ("another quantity", view_of_the_scores, "off by"),
+        ("another quantity", view_of_the_scores, "softmax is applied before"),
+        ("another quantity", knobs.picked(value=knobs.lead_of), "the margin is taken"),
         ("argument ignored", knobs.picked(value=knobs.by_prediction), "classes that are given"),
         ("another quantity", first_that_fools, "off by"),
         ("another quantity", lambda model, views, y: knobs.loss_of(model, views, y).argmax(0), "numbers of the views"),
