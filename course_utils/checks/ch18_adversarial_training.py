@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .. import attacks
-from ..checking import ATTACK, PICTURES, TENSORS, Case, Exercise, knobs, probe, slips
+from ..checking import ASKING, ATTACK, PICTURES, TENSORS, Case, Exercise, knobs, probe, slips
 from ..runtime import generator
 
 
@@ -172,7 +172,7 @@ EXERCISES = (
         (knobs.picked(value=knobs.margin_of), "the lowest score of the right class is taken; the loss looks at the other scores, too."), (knobs.picked(value=knobs.by_prediction), "the model's own predictions are used instead of the classes that are given."),
         (lambda model, views, y: knobs.loss_of(model, views, y).argmax(0), "these are the numbers of the views; the pictures are asked for."), (lambda model, views, y: knobs.loss_of(model, views, y).amax(0), "these are the losses; the pictures are asked for."), (lambda model, views, y: views.detach().mean(0), "this is the mean of the views; choose one for each picture."),
     )),
-    Exercise("scene_step", scene_step, knobs.scenes, difficulty=2, minutes=10, battery=TENSORS, what="the numbers", hints=(
+    Exercise("scene_step", scene_step, knobs.scenes, difficulty=2, minutes=10, battery=(*TENSORS, ASKING), what="the numbers", hints=(
         "It is FGSM's step, taken in other numbers: not the pixels move, but p, of which the pixels are made.",
         "z = p.detach().clone().requires_grad_(); the scores are model(render(z)); torch.autograd.grad goes back through the network and through render.",
         "loss = F.cross_entropy(model(render(z)), y, reduction='sum'); g = torch.autograd.grad(loss, z)[0]; return (p + step * g.sign()).clamp(-1, 1).detach()",
