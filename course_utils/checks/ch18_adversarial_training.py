@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .. import attacks
-from ..checking import ATTACK, PICTURES, TENSORS, Case, Exercise, knobs, probe, slips
+from ..checking import ASKING, ATTACK, PICTURES, TENSORS, Case, Exercise, knobs, probe, slips
 from ..runtime import generator
 
 
@@ -175,7 +175,7 @@ EXERCISES = (
         (knobs.picked(value=knobs.lead_of), "the margin is taken: how far the best other score leads; the loss looks at all other scores."), (knobs.picked(value=knobs.softmax_twice), "softmax is applied before F.cross_entropy, which applies it itself; give it the scores."),
         (lambda model, views, y: knobs.loss_of(model, views, y).argmax(0), "these are the numbers of the views; the pictures are asked for."), (lambda model, views, y: knobs.loss_of(model, views, y).amax(0), "these are the losses; the pictures are asked for."), (lambda model, views, y: views.detach().mean(0), "this is the mean of the views; choose one for each picture."),
     )),
-    Exercise("scene_step", scene_step, knobs.scenes, difficulty=2, minutes=10, battery=TENSORS, what="the result", hints=(
+    Exercise("scene_step", scene_step, knobs.scenes, difficulty=2, minutes=10, battery=(*TENSORS, ASKING), what="the result", hints=(
         "It is FGSM's step, taken in other numbers: not the pixels move, but p, of which the pixels are made.",
         "z = p.detach().clone().requires_grad_(); the scores are model(render(z)); torch.autograd.grad goes back through the network and through render.",
         "loss = F.cross_entropy(model(render(z)), y, reduction='sum'); g = torch.autograd.grad(loss, z)[0]; return (p + step * g.sign()).clamp(-1, 1).detach()",

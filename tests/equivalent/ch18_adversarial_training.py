@@ -42,4 +42,12 @@ EQUIVALENT = {
     "worst_view/worst_so_far: edge of a comparison: take = …": "no two views have the same loss",
     "worst_view/worst_in_one_batch: softmax for log_softmax: …": "the probability of the right class is lowest where its logarithm is",
     "worst_view/worst_in_one_batch: number off by one: index = …": "only the first of the two copies is used",
+    "scene_step/…: clone dropped: z = …": "p.detach() asks for nothing of p's own, and torch.autograd.grad leaves no gradient there",
+    "scene_step/…: keyword dropped: …": "a mean has the same signs",
+    "scene_step/…: sum for mean: …": "a mean has the same signs",
+    "scene_step/…: mean for sum: …": "a mean has the same signs",
+    "scene_step/step_from_zero: in place: loss = …": "0 is added",
+    "scene_step/…: detach dropped: z = …": "what asks for gradients is a tensor of its own",
+    "scene_step/step_from_zero: detach dropped: loss = …": "the gradient is asked for the zeros",
+    "scene_step/step_with_limits: softmax for log_softmax: …": "the probability grows with its logarithm: the same signs",
 }
