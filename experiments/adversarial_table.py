@@ -43,7 +43,8 @@ def evaluation(share: float) -> dict[str, float]:
 
 
 def restarts(share: float) -> dict[str, float]:
-    """Twenty starts each; a digit counts as right only if it survives all of them. Through the network itself, then through its twin."""
+    """Twenty starts each. Through the network itself a digit counts as right only if it survives all of them; from the twin comes, for each digit, the start
+    that fools the twin, or comes nearest to it: who attacks from another network cannot try all twenty on this one."""
     x, y = digits("test", max(50, int(10_000 * share)))
     robust, twin = models.load(SOURCES["a"]), models.load(SOURCES["twin"])
     numbers = {"restarts_tested": float(len(y))}
