@@ -13,16 +13,16 @@ from course_utils.exercises import open_task
 from course_utils.tasks import ch18_adversarial_training as task
 
 
-def freely(model, x, y, rounds=10, batch=10):
+def freely(model, x, y, rounds=10, batch=15):
     """One backward pass for the weights and for the next change of the digits."""
-    change, step = torch.zeros_like(x), torch.optim.SGD(model.parameters(), 0.015, momentum=0.9)
+    change, step = torch.zeros_like(x), torch.optim.SGD(model.parameters(), 0.02, momentum=0.9)
     parts = [part for k in range(rounds) for part in torch.randperm(len(x), generator=runtime.generator(k)).split(batch)]
     for t, part in enumerate(parts):
         z = (x[part] + change[part]).clamp(0, 1).requires_grad_()
         step.zero_grad()
         F.cross_entropy(model(z), y[part]).backward()
         change[part] = (change[part] + 0.1 * z.grad.sign()).clamp(-0.2, 0.2)
-        step.param_groups[0]["lr"] = 0.015 * (1 - t / len(parts))
+        step.param_groups[0]["lr"] = 0.02 * (1 - t / len(parts))
         step.step()
     return model
 
