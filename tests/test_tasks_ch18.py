@@ -50,6 +50,17 @@ def of_a_trained_one(model, x, y):
     return model
 
 
+def hidden(model, x, y):
+    """A steep step before the network, on which the gradient vanishes; nothing is trained."""
+    model.register_forward_pre_hook(lambda _, given: ((50 * (given[0] - 0.5)).sigmoid(),))
+    return model
+
+
+def of_another_form(model, x, y):
+    model.register_buffer("threshold", torch.tensor(0.5))
+    return model
+
+
 def in_place(model, x, y):
     x.mul_(0.5)
     return model
@@ -68,6 +79,7 @@ REFUSED = (
     (lambda model, x, y: models.load("madry-digits-pgd"), "these weights are madry-digits-pgd's"),
     (lambda model, x, y: models.load("lenet-digits-fgsm"), "return the model, a MadryNet"),
     (lambda model, x, y: models.MadryNet(width=8), "weights; the one that was given has"),
+    (of_another_form, "change its weights alone"),
     (in_place, "in place"),
     (broken, "NaN or infinity"),
     (lambda model, x, y: None, "returns nothing"),
@@ -81,6 +93,7 @@ def test_the_goal_is_above_fgsm_and_clean_digits_and_below_the_free_way(said) ->
     assert "✓ goal reached (goal 30.0 %" in out and scores.best("18/harden") > goal + 5, out
     assert "not yet at the goal" in said(task.by_fgsm)
     assert task.hardened(on_clean_digits) < 10 and task.hardened(louder) < 10
+    assert task.hardened(hidden) < 10  # only the weights are taken
 
 
 @pytest.mark.parametrize("cheat, words", REFUSED, ids=range(len(REFUSED)))

@@ -35,7 +35,7 @@ class Hardened:
         with counting() as tally, untouched(x=x, y=y), guarded(seconds=30):  # a training takes longer than an attack
             got = harden(net, x, y)
         expect(got is not None, "your function returns nothing, None; end it with `return model`.")
-        expect_network(got, before)
+        got = expect_network(got, before)
         expect_gradients(tally.rows / len(x), self.gradients)
         right = torch.ones_like(truth, dtype=torch.bool)
         for loss in ({}, {"loss": "margin", "kappa": 50}):
@@ -53,8 +53,11 @@ def weights_of(net: nn.Module) -> Tensor:
     return torch.cat([weights.detach().flatten() for weights in net.parameters()])
 
 
-def expect_network(got: object, before: Tensor) -> None:
-    """Require a network of the given kind and size, whose weights are finite and not those of a trained one that the course ships."""
+def expect_network(got: object, before: Tensor) -> nn.Module:
+    """Require a network of the given kind and size, whose weights are finite and not those of a trained one that the course ships.
+
+    Gives a plain network with these weights: what was hung before the network or put in place of its forward hides the gradient, and is no training.
+    """
     expect(isinstance(got, models.MadryNet), f"{type(got).__name__} is returned; return the model, a MadryNet of width 4.")
     after = weights_of(got)
     expect(len(after) == len(before), f"the network has {len(after):,} weights; the one that was given has {len(before):,}.")
@@ -62,6 +65,11 @@ def expect_network(got: object, before: Tensor) -> None:
     for name in SHIPPED:
         theirs = weights_of(models.load(name).to(after.device))
         expect((after - theirs).norm() > 0.5 * (before - theirs).norm(), f"these weights are {name}'s, or nearly; train the network that is given.")
+    plain = models.load("madry-digits").to(after.device)
+    shapes = [{name: value.shape for name, value in net.state_dict().items()} for net in (got, plain)]
+    expect(shapes[0] == shapes[1], "the network's layers are not those of the one that was given; change its weights alone.")
+    plain.load_state_dict(got.state_dict())
+    return plain
 
 
 hardened = Hardened()
