@@ -18,11 +18,11 @@ from torch import Tensor, nn
 
 from course_utils import attacks, data, measure, models, runtime
 
+from . import train
 from .record import add
 
 KINDS, STEPS, BATCH, TRIES, EPS = ("plain", "random", "rendered", "scenes", "pixels"), 1500, 128, 5, 0.2
-SHIPPED = {("random", 0): "madry-digits-random", ("scenes", 0): "madry-digits-scenes", ("scenes", 1): "madry-digits-scenes-twin",
-           ("pixels", 0): "madry-digits-pixels", ("pixels", 1): "madry-digits-pixels-twin"}  # fmt: skip
+SHIPPED = {("random", 0): "madry-digits-random", ("scenes", 0): "madry-digits-scenes", ("pixels", 0): "madry-digits-pixels"}
 
 
 def lesson(net: nn.Module, kind: str, seed: int, chance: torch.Generator) -> tuple[Tensor, Tensor]:
@@ -82,6 +82,14 @@ def taught(kind: str, seed: int, share: float) -> tuple[dict[str, float], int]:
 EVERY = [f"train-{kind}-{seed}" for seed in (0, 1, 2) for kind in KINDS]
 
 
+def listed(kind: str, seed: int, part: str) -> None:
+    """The row of a shipped network in data/checkpoints/README.md."""
+    name, test = SHIPPED[kind, seed], data.load("digits", "test", source="drawn")
+    score = 100 * measure.accuracy(models.load(name), test.x.to(runtime.device()), test.y.to(runtime.device()))
+    note = {"random": "each digit by a random hand", "scenes": f"each digit by the worst of {TRIES} random hands", "pixels": f"PGD, eps {EPS}, 7 steps"}[kind]
+    train.record(name, f"drawn, {STEPS * BATCH:,} pictures, none twice", f"{score:.2f} % of {len(test.y):,}", seed, note, f"python -m experiments.beyond_table {part}")
+
+
 def done(part: str, share: float) -> tuple[dict[str, float], int]:
     torch.set_num_threads(1)
     _, kind, seed = part.split("-")
@@ -89,11 +97,14 @@ def done(part: str, share: float) -> tuple[dict[str, float], int]:
 
 
 def main(parts: str = "", share: float = 1.0, jobs: int = 1) -> None:
+    share = float(share)
     with ProcessPoolExecutor(int(jobs), multiprocessing.get_context("spawn")) as pool:
-        runs = {pool.submit(done, part, float(share)): part for part in (parts.split(",") if parts else EVERY)}
+        runs = {pool.submit(done, part, share): part for part in (parts.split(",") if parts else EVERY)}
         for run in as_completed(runs):
             (numbers, count), part = run.result(), runs[run]
             print(part, {k: round(v, 2) for k, v in numbers.items()}, flush=True)
+            if share == 1 and (kind_seed := (part.split("-")[1], int(part.split("-")[2]))) in SHIPPED:
+                listed(*kind_seed, part)
             add("beyond", part, numbers, source="drawn digits that no network was trained on", count=count, seed=0, command=f"python -m experiments.beyond_table {part} {share}")
 
 

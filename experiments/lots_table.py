@@ -45,10 +45,12 @@ def fixed_targets(net: nn.Module, world: str, source: str) -> Tensor:
     return torch.stack([x[right & (y == k)][0] for k in range(10)])
 
 
-def made(net: nn.Module, x: Tensor, y: Tensor, kind: str, targets: Tensor, each: int | None = None, turns: bool = False) -> Made:
+def made(
+    net: nn.Module, x: Tensor, y: Tensor, kind: str, targets: Tensor, each: int | None = None, turns: bool = False, at: dict[str, str] = LAYERS
+) -> Made:
     """What one attack makes of pictures that the network has right. LOTS and hot/cold: one picture for each other class (and layer).
 
-    each: at most so many targets a picture and layer, chosen by turns; None: all nine. turns: each picture with a third of the ranks, and with
+    at: the layers, by name. each: at most so many targets a picture and layer, chosen by turns; None: all nine. turns: each picture with a third of the ranks, and with
     every target at one of the layers.
     """
     if kind in ("fgs", "fgv"):
@@ -61,8 +63,8 @@ def made(net: nn.Module, x: Tensor, y: Tensor, kind: str, targets: Tensor, each:
             parts.append(scaled(net, x[own], y[own], lambda a, b, rank=offset: attacks.hot_cold_direction(net, a, b, rank=rank)))
             continue
         goal = (y + (offset if each is None else 1 + (places + offset) % 9)) % 10
-        for turn, layer in enumerate([LAYERS[kind]] if kind in LAYERS else LAYERS.values()):
-            own = (places + offset) % 4 == turn if turns else everyone
+        for turn, layer in enumerate([at[kind]] if kind in at else at.values()):
+            own = (places + offset) % len(at) == turn if turns else everyone
             stored = layers.representation(net, targets, layer)
             for a, b, k in zip(x[own].split(BATCH), y[own].split(BATCH), goal[own].split(BATCH)):
                 found = attacks.smallest_scale(net, a, attacks.lots_direction(net, a, stored[k], layer=layer), b, halvings=7)

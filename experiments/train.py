@@ -383,13 +383,13 @@ def write_row(name: str, row: str) -> None:
     page.write_text(HEADER + "\n".join(sorted((rows() | {name: row}).values())) + "\n")
 
 
-def record(name: str, source: str, score: str, seed: int, note: str) -> None:
-    """The row of a checkpoint that was just trained."""
+def record(name: str, source: str, score: str, seed: int, note: str, command: str | None = None) -> None:
+    """The row of a checkpoint that was just trained, by `make train` if no other command is given."""
     net = models.load(name)
     count = sum(p.numel() for p in net.parameters())
     write_row(name, (
         f"| `{name}` | {type(net).__name__} | {count:,} | {source} | {score} | {seed} | {runtime.describe_device()}, "
-        f"{datetime.date.today()} | `make train NAME={name}` | {note} |"
+        f"{datetime.date.today()} | `{command or f'make train NAME={name}'}` | {note} |"
     ))  # fmt: skip
 
 

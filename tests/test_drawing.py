@@ -398,3 +398,23 @@ def test_plates_are_the_signs_from_the_front_with_their_outlines() -> None:
     assert torch.equal(found.x, plates(30, source="drawn", size=32).x[:26]) and len(plates(source="drawn").x) == 24
     with pytest.raises(ValueError, match="n is 0"):
         plates(0, source="drawn")
+
+
+@pytest.mark.parametrize(("world", "mean", "spread"), [("digits", 0.136344, 0.300165), ("signs", 0.434357, 0.264910)])
+def test_what_a_seed_draws_stays(world: str, mean: float, spread: float) -> None:
+    """Checkpoints and recorded tables rest on these pictures: whoever changes what a seed draws must train and measure anew."""
+    x = _draw(world, 5, 48)
+    assert x.mean().item() == pytest.approx(mean, abs=2e-5) and x.std().item() == pytest.approx(spread, abs=2e-5)
+
+
+def test_a_hand_and_a_view_can_be_told_and_given_back() -> None:
+    y = _labels(12, 10)
+    x, hand = digits.written(y, generator=runtime.generator(5))
+    assert torch.equal(x, digits.draw(y, generator=runtime.generator(5)))
+    assert torch.equal(digits.written(y, generator=runtime.generator(5), hand=hand)[0], x)
+    batch, view = signs.seen(y, generator=runtime.generator(5))
+    again = signs.seen(y, generator=runtime.generator(5), view=view)[0]
+    assert torch.equal(again.x, batch.x) and torch.equal(again.masks, batch.masks)
+    thick = digits.written(y, generator=runtime.generator(5), hand=hand._replace(pen=hand.pen + 0.5))[0]
+    dark = signs.seen(y, generator=runtime.generator(5), view=view._replace(light=view.light / 2))[0]
+    assert (thick.sum((1, 2, 3)) > 1.15 * x.sum((1, 2, 3))).all() and (dark.x.mean((1, 2, 3)) < batch.x.mean((1, 2, 3))).all()

@@ -12,7 +12,7 @@ from torch import nn
 
 from course_utils import attacks, models, runtime
 from course_utils.data import scenes
-from experiments import common, szegedy_table, train
+from experiments import common, diverse_table, szegedy_table, train
 from experiments.replayed import Replayed
 from tests.test_attacks import needs_cuda
 
@@ -151,3 +151,25 @@ def test_targets_are_other_classes_and_all_alike() -> None:
 def test_the_nearest_of_many() -> None:
     a, b = torch.rand(300, 4, generator=runtime.generator(0)), torch.rand(40, 4, generator=runtime.generator(1))
     assert torch.allclose(szegedy_table.nearest(a, b), torch.stack([(b - row).norm(dim=1).min() for row in a]), atol=1e-5)
+
+
+def test_hard_positives_go_farther_the_same_way_and_borrowed_ones_are_of_the_same_sizes() -> None:
+    x = 0.4 + 0.2 * torch.rand(6, 1, 4, 4, generator=runtime.generator(0))
+    moved = x + 0.2 * torch.randn(x.shape, generator=runtime.generator(1)).clamp(-1, 1)
+    made = (x, moved, torch.arange(6))
+    farther = ((diverse_table.harder(made)[1] - x) / (moved - x)).flatten(1).median(1).values
+    assert (farther > 1.03).all() and (farther < 1.22).all()
+    sizes = lambda z: (z - x).flatten(1).norm(dim=1).sort().values  # noqa: E731
+    assert torch.allclose(sizes(diverse_table.borrowed(made)[1]), sizes(moved), atol=0.05)
+
+
+def test_networks_learn_side_by_side_each_from_its_own_pictures() -> None:
+    with runtime.seeded_weights(0):
+        basic = models.StrideNet(5, 2, width=4)
+    before = {key: value.clone() for key, value in basic.state_dict().items()}
+    x = torch.randint(0, 256, (40, 1, 28, 28), generator=runtime.generator(2), dtype=torch.uint8)
+    members = [(x, torch.full((40,), label)) for label in (3, 7)]
+    nets = diverse_table.fine_tuned(basic, members, 30, (x[:8] // 8, torch.zeros(8, dtype=torch.long)), 0)  # plain ones are dark
+    told = [runtime.predict(net, x[8:].float() / 255).bincount(minlength=10) for net in nets]
+    assert told[0].argmax() == 3 and told[1].argmax() == 7
+    assert all(torch.equal(value, before[key]) for key, value in basic.state_dict().items())

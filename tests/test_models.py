@@ -276,6 +276,7 @@ FLOORS = {
     "resnet-signs": ("signs", 0.95), "chain-signs": ("signs", 0.95),
     "allconv-signs": ("objects", 0.9), "nin-signs": ("objects", 0.9), "smallvgg-signs": ("objects", 0.9), "scenenet-scenes": ("photos", 0.75),
     "facenet-faces": ("faces", 0.93),
+    "madry-digits-scenes": ("digits", 0.97), "madry-digits-random": ("digits", 0.97), "madry-digits-pixels": ("digits", 0.94),
     "speechnet-spoken": ("spoken", 0.94), "speechnet-spoken-twin": ("spoken", 0.94),
 }  # fmt: skip
 

@@ -120,7 +120,7 @@ def looked_at(model: nn.Module, knobs: Knobs, y: Labels, p: Tensor) -> tuple[Cha
     """Pictures with these parameters, and the model's loss `[N]`."""
     with torch.no_grad():
         images = knobs.render(p)
-    fooled, loss = judged(model, images, y, False)
+    fooled, loss = judged(model, images, y, False, F.cross_entropy)
     return Changed(images, p, fooled), loss
 
 

@@ -27,6 +27,6 @@ CHAPTERS: dict[str, tuple[str, ...]] = {
     "ch15_one_pixel": ("paint", "first_candidates", "one_generation", "reached"),
     "ch16_stickers_patches": ("put_stickers", "printing_error", "rp2_cost", "patch_matrix"),
     "ch17_lots": ("origin_target", "moved_by", "smallest_scale_for", "window_ssim", "nearest_person"),
-    "ch18_adversarial_training": ("mixed_loss", "watched_climb", "still_right"),
+    "ch18_adversarial_training": ("mixed_loss", "watched_climb", "still_right", "hardest_first", "worst_view", "scene_step"),
     "ch19_distillation": ("softened", "soft_loss", "distilled", "vanished", "margin_fgsm"),
 }  # fmt: skip

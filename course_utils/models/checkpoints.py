@@ -74,8 +74,8 @@ NETWORKS: dict[str, Callable[[], nn.Module]] = {
     "fc100-mnist-p2": lambda: DenseNet10((100, 100)),
     "ae400-digits": AENet10,
     "ae400-mnist": AENet10,
-    # Chapter 18: trained in the scenes that fool it most, in random ones, under pixel noise; the twins are controls for its maps.
-    **{f"madry-digits-{kind}": lambda: MadryNet(width=2) for kind in ("scenes", "scenes-twin", "random", "pixels", "pixels-twin")},
+    # Chapter 18: trained in the scenes that fool it most, in random ones, and under pixel noise.
+    **{f"madry-digits-{kind}": lambda: MadryNet(width=2) for kind in ("scenes", "random", "pixels")},
     "signnet-signs": lambda: SignNet(_kinds("signs")),
     "signnet-gtsrb": SignNet,
     "signnet-signs-twin": lambda: SignNet(_kinds("signs"), width=12),  # trained on its own: a control for chapter 04's maps

@@ -91,8 +91,80 @@ def right_by_falling(right):
     return 100 * (1 - fallen.double().mean().item())
 
 
+# ---------------------------------------------------------------- hardest_first
+
+
+def hardest_by_two_sorts(steps, loss, many):
+    order = loss.argsort(descending=True)
+    return order[steps[order].argsort(stable=True)][:many]
+
+
+def hardest_by_one_number(steps, loss, many):
+    tied = steps.double() - loss.double() / (1 + loss.double().max())
+    return torch.topk(tied, many, largest=False, sorted=True).indices
+
+
+def hardest_as_python_sorts(steps, loss, many):
+    pairs = sorted(range(len(steps)), key=lambda i: (int(steps[i]), -float(loss[i])))
+    return torch.tensor(pairs[:many], device=steps.device)
+
+
+# ---------------------------------------------------------------- worst_view
+
+
+def worst_plainly(model, views, y):
+    with torch.no_grad():
+        loss = torch.stack([F.cross_entropy(model(x), y, reduction="none") for x in views])
+    return views[loss.argmax(0), torch.arange(len(y))]
+
+
+def worst_so_far(model, views, y):
+    best, height = views[0].clone(), None
+    for x in views:
+        with torch.no_grad():
+            loss = F.cross_entropy(model(x), y, reduction="none")
+        take = torch.ones_like(loss, dtype=torch.bool) if height is None else loss > height
+        best = torch.where(take[:, None, None, None], x, best)
+        height = loss if height is None else torch.where(take, loss, height)
+    return best.detach()
+
+
+def worst_in_one_batch(model, views, y):
+    with torch.no_grad():
+        scores = model(views.flatten(0, 1)).log_softmax(1).unflatten(0, views.shape[:2])
+    right = scores.gather(2, y.expand(len(views), -1)[..., None])[..., 0]
+    index = right.argmin(0)[None, :, None, None, None].expand(1, *views.shape[1:])
+    return views.gather(0, index)[0].detach()
+
+
+# ---------------------------------------------------------------- scene_step
+
+
+def step_plainly(model, render, p, y, step):
+    z = p.detach().clone().requires_grad_()
+    g = torch.autograd.grad(F.cross_entropy(model(render(z)), y, reduction="sum"), z)[0]
+    return (p + step * g.sign()).clamp(-1, 1).detach()
+
+
+def step_from_zero(model, render, p, y, step):
+    aside = torch.zeros_like(p, requires_grad=True)
+    loss = F.cross_entropy(model(render(p.detach() + aside)), y)
+    (g,) = torch.autograd.grad(loss, aside)
+    return torch.clamp(p.detach() + step * torch.sign(g), min=-1, max=1)
+
+
+def step_with_limits(model, render, p, y, step):
+    z = p.detach().requires_grad_()
+    log_p = model(render(z)).log_softmax(1)
+    (g,) = torch.autograd.grad(-log_p[torch.arange(len(y)), y].sum(), z)
+    return torch.minimum(torch.maximum(z.detach() + step * g.sign(), -torch.ones_like(p)), torch.ones_like(p)).detach()
+
+
 RIGHT = {
     "mixed_loss": (mixed_plainly, mixed_by_the_library, mixed_in_one_pass),
     "watched_climb": (climbed_plainly, climbed_by_its_change, climbed_with_a_table),
     "still_right": (right_in_all, right_by_counting, right_by_falling),
+    "hardest_first": (hardest_by_two_sorts, hardest_by_one_number, hardest_as_python_sorts),
+    "worst_view": (worst_plainly, worst_so_far, worst_in_one_batch),
+    "scene_step": (step_plainly, step_from_zero, step_with_limits),
 }
