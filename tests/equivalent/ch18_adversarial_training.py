@@ -50,4 +50,5 @@ EQUIVALENT = {
     "scene_step/…: detach dropped: z = …": "what asks for gradients is a tensor of its own",
     "scene_step/step_from_zero: detach dropped: loss = …": "the gradient is asked for the zeros",
     "scene_step/step_with_limits: softmax for log_softmax: …": "the probability grows with its logarithm: the same signs",
+    "scene_step/step_with_limits: detach dropped: return …": "one of the two detaches is enough",
 }
