@@ -41,7 +41,7 @@ EQUIVALENT = {
     "worst_view/worst_so_far: zeros_like for ones_like: take = …": "the first view is there already",
     "worst_view/worst_so_far: edge of a comparison: take = …": "no two views have the same loss",
     "worst_view/worst_in_one_batch: softmax for log_softmax: …": "the probability of the right class is lowest where its logarithm is",
-    "worst_view/worst_in_one_batch: number off by one: index = …": "only the first of the two copies is used",
+    "worst_view/worst_in_one_batch: number off by one: index = … -> index = right.argmin(0)[None, :, None, None, None].expand(2, *views.shape[1:])": "only the first of the two copies is used",
     "scene_step/…: clone dropped: z = …": "p.detach() asks for nothing of p's own, and torch.autograd.grad leaves no gradient there",
     "scene_step/solution: keyword dropped: loss = …": "a mean has the same signs",
     "scene_step/step_plainly: keyword dropped: g = …": "a mean has the same signs",
