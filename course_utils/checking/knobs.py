@@ -26,12 +26,13 @@ class Painted(nn.Module):
         self.own = nn.Parameter(torch.randn(count, 3, 6, 5, generator=chance))
         self.patterns = nn.Parameter(torch.randn(numbers, 3, 6, 5, generator=chance))
         self.patterns.data[-1] = 0
+        self.bend = nn.Sigmoid()
         for weights in self.parameters():
             weights.grad = torch.full_like(weights, 0.5)
-        self.eval()
+        self.eval().bend.train()
 
     def forward(self, p: Tensor) -> Tensor:
-        return torch.sigmoid(self.own + torch.einsum("np,pchw->nchw", p.sin() + p, self.patterns))
+        return self.bend(self.own + torch.einsum("np,pchw->nchw", p.sin() + p, self.patterns))
 
 
 # ---------------------------------------------------------------- a step uphill in the numbers
