@@ -23,4 +23,5 @@ CHAPTERS: dict[str, tuple[str, ...]] = {
     "ch15_one_pixel": ("few_queries",),
     "ch16_stickers_patches": ("two_stickers",),
     "ch17_lots": ("most_alike",),
+    "ch19_distillation": ("five_gradients",),
 }
