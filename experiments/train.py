@@ -128,20 +128,26 @@ PLANS = {
     "nin-signs": Plan("objects", "drawn", 8, lr=0.1, pictures=12_000, norm=True, augment=training.shift_and_flip(2, flip=False), mixed=False),
     "smallvgg-signs": Plan("objects", "drawn", 8, lr=0.1, pictures=12_000, norm=True, augment=training.shift_and_flip(2, flip=False), mixed=False),
 }
-# Chapter 18. Madry's network and training (2017), and beside it, equally long: plain training, FGSM alone at the same eps, and a twin.
-MADRY = {"lr": 0.003, "optimizer": "adam", "weight_decay": 0.0, "batch_size": 256}
-PGD = partial(attacks.pgd, eps=0.3, step=0.01, steps=40)
-for tag, source, pictures in (("digits", "drawn", 30_000), ("mnist", "mnist", None)):
-    for training_name, attack, seed, note in (
-        ("", None, 0, ""), ("-fgsm", partial(attacks.fgsm, eps=0.3), 0, "adversarial training: FGSM alone, eps 0.3"),
-        ("-pgd", PGD, 0, "adversarial training: PGD, eps 0.3, 40 steps of 0.01"),
-        ("-pgd-twin", PGD, 1, "adversarial training: PGD, eps 0.3, 40 steps of 0.01; another start and another order"),
-    ):  # fmt: skip
-        warm = 2 if attack is PGD else 0
-        PLANS[f"madry-{tag}{training_name}"] = Plan("digits", source, 20, pictures=pictures, attack=attack, warm=warm, seed=seed, note=note, **MADRY)
-SIGNS_PGD = {"norm": True, "mixed": False, "warm": 1, "attack": partial(attacks.pgd, eps=8 / 255, step=2 / 255, steps=7), "note": "adversarial training: PGD, eps 8/255, 7 steps of 2/255"}
-PLANS["signnet-signs-pgd"] = Plan("signs", "drawn", 14, pictures=16_000, augment=training.jitter(light=0.2), **SIGNS_PGD)
-PLANS["signnet-gtsrb-pgd"] = Plan("signs", "gtsrb", 14, augment=training.jitter(light=0.5), **SIGNS_PGD)
+# Chapter 18. Madry's network and training (2017), and beside it plain training, FGSM alone at the same eps, and a twin of another start.
+MADRY = Plan("digits", "mnist", 20, lr=0.003, optimizer="adam", weight_decay=0.0, batch_size=256)
+PGD, FEW = partial(attacks.pgd, eps=0.3, step=0.01, steps=40), partial(attacks.pgd, eps=0.3, step=0.075, steps=10)
+for name, changes in {
+    "madry-mnist": {"epochs": 8},
+    "madry-mnist-fgsm": {"attack": partial(attacks.fgsm, eps=0.3), "note": "adversarial training: FGSM alone, eps 0.3"},
+    "madry-mnist-pgd": {"epochs": 6, "warm": 2, "attack": PGD, "note": "adversarial training: PGD, eps 0.3, 40 steps of 0.01, after 2 epochs with half the budget"},
+    "madry-mnist-pgd-twin": {"epochs": 8, "warm": 1, "seed": 1, "attack": FEW, "note": "another start than madry-mnist-pgd, a quarter of its width, and 10 steps of 0.075"},
+    "madry-digits": {"epochs": 8},
+    "madry-digits-fgsm": {"attack": partial(attacks.fgsm, eps=0.3), "note": "adversarial training: FGSM alone, eps 0.3"},
+    "madry-digits-pgd": {"epochs": 24, "warm": 2, "attack": PGD, "note": "adversarial training: PGD, eps 0.3, 40 steps of 0.01, after 2 epochs with half the budget"},
+    "madry-digits-pgd-twin": {"epochs": 16, "warm": 2, "seed": 1, "attack": FEW, "note": "another start and other pictures than madry-digits-pgd, and 10 steps of 0.075"},
+}.items():
+    PLANS[name] = MADRY._replace(**changes, **({"source": "drawn", "pictures": 30_000} if "digits" in name else {}))
+SIGNS_PGD = {
+    "norm": True, "mixed": False, "warm": 1, "attack": partial(attacks.pgd, eps=4 / 255, step=1 / 255, steps=7),
+    "note": "half as wide; adversarial training: PGD, eps 4/255, 7 steps of 1/255, after an epoch with half the budget",
+}  # fmt: skip
+PLANS["signnet-signs-pgd"] = Plan("signs", "drawn", 12, pictures=16_000, augment=training.jitter(light=0.2), **SIGNS_PGD)
+PLANS["signnet-gtsrb-pgd"] = Plan("signs", "gtsrb", 12, augment=training.jitter(light=0.5), **SIGNS_PGD)
 # Szegedy's fully connected nets: sigmoid layers, no augmentation, squared weights as penalty.
 for world, source, pictures in (("digits", "drawn", 30_000), ("digits", "mnist", None)):
     for name, penalty in (("fc10", 1e-4), ("fc10", 0.01), ("fc10", 1), ("fc100", 1e-5), ("fc200", 1e-5), ("ae400", 1e-6)):
@@ -356,8 +362,9 @@ def run_decoder(name: str) -> None:
 
 HEADER = """# The shipped checkpoints
 
-Plain state dicts in half precision, for `course_utils.models.load(name)`. Accuracy is measured after rounding
-to half precision, on the test pictures of the same source. Parameters: all weights of the network.
+Plain state dicts in half precision (matrices of more than a million weights in eight bits, with a step for each row), for
+`course_utils.models.load(name)`. Accuracy is measured after rounding, on the test pictures of the same source. Parameters: all weights
+of the network.
 
 | name | network | parameters | trained on | test accuracy | seed | device, date | command | notes |
 | --- | --- | --- | --- | --- | --- | --- | --- | --- |

@@ -1,4 +1,4 @@
-"""Checkpoints: plain state dicts in half precision under `data/checkpoints`, and the network that goes with a world."""
+"""Checkpoints: state dicts in half precision (large matrices in whole numbers) under `data/checkpoints`, and the network that goes with a world."""
 
 from __future__ import annotations
 
@@ -54,8 +54,8 @@ NETWORKS: dict[str, Callable[[], nn.Module]] = {
     "madry-mnist-pgd": MadryNet,  # the paper's width
     "madry-digits-pgd-twin": lambda: MadryNet(width=4),
     "madry-mnist-pgd-twin": lambda: MadryNet(width=4),
-    "signnet-signs-pgd": lambda: SignNet(_kinds("signs")),
-    "signnet-gtsrb-pgd": SignNet,
+    "signnet-signs-pgd": lambda: SignNet(_kinds("signs"), width=12),
+    "signnet-gtsrb-pgd": lambda: SignNet(width=12),
     "fc10-digits": DenseNet10,
     "fc10-mnist": DenseNet10,
     "fc10-digits-decay0.01": DenseNet10,  # Szegedy's FC10(1e-2) and FC10(1); the plain name is FC10(1e-4)
@@ -118,13 +118,19 @@ def available() -> list[str]:
     return sorted(NETWORKS)
 
 
+LARGE = 1_000_000  # matrices with more weights than that are kept in eight bits
+STEP = ".row_step"  # behind the matrix's name: how much one of its whole numbers is worth, in each row
+
+
 def save(model: nn.Module, name: str) -> Path:
-    """Write the model's weights as `data/checkpoints/<name>.pt`, in half precision."""
+    """Write the model's weights as `data/checkpoints/<name>.pt`: in half precision, large matrices as whole numbers from -127 to 127 times a step a row."""
     runtime.pick("checkpoint", name, available())
-    state = {key: (v.half() if v.is_floating_point() else v).cpu().contiguous() for key, v in model.state_dict().items()}
+    whole = {key: value.cpu().contiguous() for key, value in model.state_dict().items()}
+    state = {key: value.half() if value.is_floating_point() else value for key, value in whole.items()}
     if lost := not_finite(state):
         beyond = "NaN, or numbers beyond half precision (65504)"
         raise ValueError(f"{lost} of the model for {name!r} holds {beyond}; train it again.")
+    state |= packed(whole)
     path, beside = folder() / f"{name}.pt", folder() / f".{name}.{os.getpid()}"
     torch.save(state, beside)
     beside.replace(path)  # a half-written file never looks complete
@@ -147,12 +153,28 @@ def load(name: str) -> nn.Module:
         raise ValueError(f"{path} is damaged and cannot be read ({type(error).__name__}). {remedy}") from error
     model = build()
     try:
-        model.load_state_dict(state)
+        model.load_state_dict(unpacked(state))
     except (RuntimeError, TypeError, AttributeError) as error:
         raise ValueError(f"{path} does not fit the network {type(model).__name__}. {remedy}") from error
     if lost := not_finite(model.state_dict()):
         raise ValueError(f"{path} holds NaN or infinite weights, in {lost}. {remedy}")
     return model.to(runtime.device()).eval()
+
+
+def packed(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The large matrices of a state as whole numbers, and the steps between them: half of half precision, and no weight moves by more than half a step."""
+    small = {}
+    for key, value in state.items():
+        if value.is_floating_point() and value.dim() == 2 and value.numel() > LARGE:
+            steps = (value.float().abs().amax(1, keepdim=True) / 127).clamp_min(torch.finfo(torch.float32).tiny)
+            small |= {key: (value.float() / steps).round().to(torch.int8), key + STEP: steps}
+    return small
+
+
+def unpacked(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The state with all its weights, as the network takes it."""
+    whole = {key: value for key, value in state.items() if not key.endswith(STEP)}
+    return whole | {key: state[key].float() * state[key + STEP] for key in whole if key + STEP in state}
 
 
 def not_finite(state: Mapping[str, Tensor]) -> str:
