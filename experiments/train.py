@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import NamedTuple
 
 import torch
@@ -294,7 +295,7 @@ def run(name: str) -> None:
     elif plan.temperature:
         defenses.distill(
             net, x, train_set.y, student=net, temperature=plan.temperature, epochs=plan.epochs, lr=plan.lr, batch_size=plan.batch_size,
-            weight_decay=plan.weight_decay, seed=seed, evaluate=watch, label=name,
+            weight_decay=plan.weight_decay, optimizer=plan.optimizer, seed=seed, evaluate=watch, label=name, resume=state,
         )  # fmt: skip
     else:
         training.train(
@@ -311,7 +312,7 @@ def run(name: str) -> None:
         training.scale_scores(plain, 1 / degrees)
         calibration = f"scores divided by {degrees:.2f}, the temperature that fits 1,000 other training pictures"
     path = models.save(plain, name)
-    for file in (state, state.with_suffix(".warm")):
+    for file in (state, state.with_suffix(".warm"), *(Path(f"{state}.{who}") for who in ("teacher", "student"))):
         file.unlink(missing_ok=True)
     score = percent_right(models.load(name), test_set)
     note = ", ".join(filter(None, ["batch norm folded in" if plan.norm else "", plan.note, calibration]))
