@@ -19,7 +19,7 @@ from course_utils import attacks, data, defenses, measure, models, runtime
 
 from . import train
 from .common import in_parts
-from .cw_table import AUTHORS, THOROUGH, every_target, one_norm, right_ones
+from .cw_table import AUTHORS, THOROUGH, one_norm, right_ones
 from .record import add
 
 PLAIN, DISTILLED, FACTOR = "twopairs-mnist", "twopairs-mnist-distilled", 100

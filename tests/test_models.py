@@ -268,6 +268,7 @@ def test_some_scenes_are_as_the_recorded_ones() -> None:
 
 FLOORS = {
     "lenet-digits": ("digits", 0.97), "fc10-digits": ("digits", 0.88), "fc100-digits": ("digits", 0.94),
+    "stridenet-digits-distilled": ("digits", 0.97), "twopairs-digits-distilled": ("digits", 0.97),
     "stridenet-digits": ("digits", 0.97), "twopairs-digits": ("digits", 0.97),
     "fc10-digits-decay0.01": ("digits", 0.85), "fc10-digits-decay1": ("digits", 0.7),
     "fc100-digits-p1": ("digits", 0.92), "fc123-digits-p1": ("digits", 0.92), "fc100-digits-p2": ("digits", 0.92),

@@ -11,10 +11,10 @@ from torch import Tensor, nn
 
 from ..attacks.common import input_gradient
 from ..attacks.margins import lead
-from ..checking import ATTACK, PICTURES, TENSORS, Case, Exercise, attack_cases, expect, expect_budget, expect_inside, probe, slips
+from ..checking import ATTACK, PICTURES, TENSORS, Case, Exercise, attack_cases, expect_budget, expect_inside, probe, slips
 from ..checking.teaching import at_rows, batches, lessons, rows, taught, trains
 from ..defenses import distillation
-from ..runtime import frozen, generator
+from ..runtime import frozen
 
 
 def softened(scores: Tensor, temperature: float) -> Tensor:
