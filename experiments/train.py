@@ -77,7 +77,7 @@ PLANS = {
     "twopairs-mnist": Plan(
         "digits", "mnist", 50, lr=0.01, authors=True, seed=1, note="trained as in Carlini and Wagner's code; of six seeds the one whose distances are nearest to their mean",
     ),
-    "twopairs-digits-distilled": Plan("digits", "drawn", 12, pictures=30_000, temperature=100, note="defensive distillation, T = 100"),
+    "twopairs-digits-distilled": Plan("digits", "drawn", 6, pictures=10_000, temperature=100, note="defensive distillation, T = 100"),
     "stridenet-digits-distilled": Plan("digits", "drawn", 12, pictures=30_000, temperature=100, note="defensive distillation, T = 100"),
     "stridenet-mnist-distilled": Plan("digits", "mnist", 12, temperature=100, note="defensive distillation, T = 100"),
     "twopairs-mnist-distilled": Plan(

@@ -45,6 +45,7 @@ def lessons() -> Iterator[Case]:
     y = torch.randint(0, 4, (24,), generator=generator(3))
     yield {"train": train, "x": x, "y": y, "temperature": 3.0, "new": new}
     yield {"train": train, "x": x.flip(0), "y": y, "temperature": 7.0, "new": new + 0.1}
+    yield {"train": train, "x": x, "y": y, "temperature": 2.0, "new": new[:1]}
 
 
 def taught(first: float | None = None, labels: float | None = None, second: float | None = None, last: float = 1.0, rule: Callable = lambda soft: soft) -> Callable:

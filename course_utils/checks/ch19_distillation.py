@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from ..attacks.common import input_gradient
 from ..attacks.margins import lead
 from ..checking import ATTACK, PICTURES, TENSORS, Case, Exercise, attack_cases, expect_budget, expect_inside, probe, slips
+from ..checking.battery import ONE_PICTURE
 from ..checking.teaching import at_rows, batches, lessons, rows, taught, trains
 from ..defenses import distillation
 from ..runtime import frozen
@@ -89,7 +90,7 @@ def margins() -> Iterator[Case]:
 
 
 EXERCISES = (
-    Exercise("softened", softened, rows, battery=TENSORS, difficulty=1, minutes=8, what="the probabilities", hints=(
+    Exercise("softened", softened, rows, battery=(ONE_PICTURE, *TENSORS), difficulty=1, minutes=8, what="the probabilities", hints=(
         "exp(1000) is infinite, and infinity by infinity is no number. What may be taken off all logits of a row without a change of the result?",
         "Take off each row's largest logit before you divide: z - z.amax(1, keepdim=True). Then the largest exponent is 0, whatever T is.",
         "((scores - scores.amax(1, keepdim=True)) / temperature).softmax(1).",
@@ -150,7 +151,7 @@ EXERCISES = (
         (lambda f, x, y, t, new: softened(f(x, softened(f(x, y, t)(x), t).detach(), t)(x[: len(new)]), 1.0).detach(), "the answer is about x; the new pictures are asked about."),
         (lambda f, x, y, t, new: softened(f(x, f(x, y, t)(x).detach(), t)(new), 1.0).detach(), "the student is given logits for labels; soft labels are probabilities."),
     )),
-    Exercise("vanished", vanished, sure_ones, battery=tuple(item for item in PICTURES if item.when != "in double precision"), difficulty=2, minutes=10, what="the shares", hints=(
+    Exercise("vanished", vanished, sure_ones, battery=PICTURES, difficulty=2, minutes=10, what="the shares", hints=(
         "Which gradient? That of the loss for the pictures, as in FGSM. Then compare with 0, exactly, and average.",
         "F.cross_entropy(model(x), y, reduction='sum'), torch.autograd.grad, then (gradient == 0).flatten(1).",
         "(gradient == 0).flatten(1).float().mean(1): [N], the share of each picture.",
