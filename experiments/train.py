@@ -51,6 +51,7 @@ class Plan(NamedTuple):
     mixed: bool = True  # with batch norm, compute in bfloat16: faster on processors that are made for it
     authors: bool = False  # trained by `as_its_authors`
     temperature: float | None = None  # defensive distillation: a teacher is trained at this temperature first, then this network on its soft labels
+    teacher: str = ""  # with a temperature: a network that was trained without one, which times T is the teacher; "": one is trained
     others: int = 0  # faces: so many groups of 40 more people are learned, whom the head forgets afterwards
     note: str = ""
 
@@ -77,7 +78,10 @@ PLANS = {
     "twopairs-mnist": Plan(
         "digits", "mnist", 50, lr=0.01, authors=True, seed=1, note="trained as in Carlini and Wagner's code; of six seeds the one whose distances are nearest to their mean",
     ),
-    "twopairs-digits-distilled": Plan("digits", "drawn", 6, pictures=10_000, temperature=100, note="defensive distillation, T = 100"),
+    "twopairs-digits-distilled": Plan(
+        "digits", "drawn", 4, lr=0.003, pictures=10_000, optimizer="adam", weight_decay=0, temperature=100, teacher="twopairs-digits",
+        note="defensive distillation, T = 100; the teacher is `twopairs-digits`, its logits times 100",
+    ),
     "stridenet-digits-distilled": Plan("digits", "drawn", 12, pictures=30_000, temperature=100, note="defensive distillation, T = 100"),
     "stridenet-mnist-distilled": Plan("digits", "mnist", 12, temperature=100, note="defensive distillation, T = 100"),
     "twopairs-mnist-distilled": Plan(
@@ -293,8 +297,11 @@ def run(name: str) -> None:
     if plan.authors:
         as_its_authors(net, x, train_set.y, plan, watch)
     elif plan.temperature:
+        teacher = models.load(plan.teacher) if plan.teacher else net
+        if plan.teacher:
+            defenses.distillation.enlarge(teacher, plan.temperature, defenses.distillation.beside(teacher, x[:2]))
         defenses.distill(
-            net, x, train_set.y, student=net, temperature=plan.temperature, epochs=plan.epochs, lr=plan.lr, batch_size=plan.batch_size,
+            teacher, x, None if plan.teacher else train_set.y, student=net, temperature=plan.temperature, epochs=plan.epochs, lr=plan.lr, batch_size=plan.batch_size,
             weight_decay=plan.weight_decay, optimizer=plan.optimizer, seed=seed, evaluate=watch, label=name, resume=state,
         )  # fmt: skip
     else:

@@ -55,6 +55,12 @@ def test_soft_labels_are_the_model_s_probabilities_and_leave_it_as_it_was() -> N
     assert torch.allclose(soft, (runtime.logits(net, x) / 7).softmax(1), atol=1e-6)
 
 
+def test_pictures_may_be_bytes_as_in_training() -> None:
+    x = (255 * lesson(20)[0]).round().byte()
+    assert torch.allclose(defenses.soft_labels(thin(), x, 3.0), defenses.soft_labels(thin(), x.float() / 255, 3.0))
+    assert runtime.logits(defenses.distill(thin(), x, temperature=3.0, epochs=1), x.float() / 255).isfinite().all()
+
+
 @pytest.mark.parametrize("soft", [False, True])
 def test_the_loss_at_a_temperature(soft: bool) -> None:
     net, x, y = small(), some(), torch.tensor([0, 3, 1])

@@ -24,7 +24,12 @@ def softened(scores: Tensor, temperature: float | Tensor) -> Tensor:
 def soft_labels(teacher: nn.Module, x: Tensor, temperature: float) -> Tensor:
     """What the teacher says of pictures `[N, C, H, W]` at temperature T: a probability for each class, `[N, K]`."""
     check_positive(temperature, "temperature", zero=False)
-    return softened(runtime.logits(teacher, x), temperature)
+    return softened(runtime.logits(teacher, beside(teacher, x)), temperature)
+
+
+def beside(model: nn.Module, x: Tensor) -> Tensor:
+    """Pictures as the training loop takes them (bytes, too, and anywhere), for the model: floats in [0, 1], where its weights are."""
+    return (x.float() / 255 if x.dtype == torch.uint8 else x).to(runtime.model_device(model) or x.device)
 
 
 def at_temperature(temperature: float) -> training.Loss:
@@ -65,7 +70,7 @@ def learn_at(model: nn.Module, x: Tensor, y: Tensor, *, temperature: float, **op
     """
     check_positive(temperature, "temperature", zero=False)
     training.train(model, x, y, **options)
-    enlarge(model, temperature, x[:2])
+    enlarge(model, temperature, beside(model, x[:2]))
     return model
 
 
