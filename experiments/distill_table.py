@@ -2,7 +2,7 @@
 
 `COURSE_DATA_DIR=... python -m experiments.distill_table [PART ...] [--share S]`. Parts: "attacks" (which attacks the distilled network stops, beside
 the same with its logits divided, and an undistilled one with its logits multiplied), "table6" (Carlini and Wagner's three attacks towards all nine
-targets), "transfer" (kappa), "grid" (a small network for each temperature, for a CPU; `grid 20 100` only these), "large" (the same with the paper's
+targets), "transfer" (kappa; the small networks), "grid" (a small network for each temperature, for a CPU; `grid 20 100` only these), "large" (the same with the paper's
 architecture, for a GPU). Each part is written as soon as it is done.
 First `python -m experiments.train twopairs-mnist-distilled`.
 """
@@ -30,7 +30,7 @@ SMALL = train.Plan("digits", "mnist", 10, pictures=6_000, batch_size=16)
 EPS = 0.25
 WALK = {"c": 0.01, "search": 9, "steps": 200, "rate": 0.05, "edge": 0.01}  # of the L2 attack in the grid and for kappa
 L2 = {"c": 1e-3, "search": 6, "steps": 300, "rate": 0.03, "edge": 1e-3}  # as far as a CPU allows
-KAPPAS = (0, 5, 10, 20, 30, 40, 60)
+KAPPAS = (0, 2, 5, 10, 15, 20)
 
 
 def vanished(net: nn.Module, x: Tensor, y: Tensor) -> Tensor:
@@ -110,8 +110,8 @@ def of_table6(share: float) -> tuple[dict[str, float], int]:
 
 
 def of_transfer(share: float) -> tuple[dict[str, float], int]:
-    """L2 pictures for the undistilled network, kappa ahead of the boundary: which other networks take them for anything but their class."""
-    source, judges = models.load(PLAIN), {"distilled": models.load(DISTILLED), "lenet": models.load("lenet-mnist")}
+    """L2 pictures for the small undistilled network, kappa ahead of the boundary: which other networks take them for anything but their class."""
+    source, judges = models.load("stridenet-mnist"), {"distilled": models.load("stridenet-mnist-distilled"), "lenet": models.load("lenet-mnist")}
     x, y = right_ones(source, "digits", "mnist", round(200 * share))
     known = torch.stack([runtime.predict(net, x) == y for net in judges.values()]).all(0)
     x, y, numbers = x[known], y[known], {}
@@ -119,8 +119,8 @@ def of_transfer(share: float) -> tuple[dict[str, float], int]:
     for kappa in KAPPAS:
         found = attacks.carlini_wagner(source, x, targets, targeted=True, confidence=float(kappa), **WALK)
         numbers[f"kappa_{kappa}_success"] = 100 * measure.success_rate(source, found, targets, targeted=True)
-        numbers[f"kappa_{kappa}_l2"] = measure.norms(x, found).l2.mean().item()
         length = measure.norms(x, found).l2
+        numbers[f"kappa_{kappa}_l2"] = length.mean().item()
         by_chance = attacks.L2Ball(x, 1).direction(torch.randn(x.shape, generator=runtime.generator(1)).to(x))
         by_chance = (x + length[:, None, None, None] * by_chance).clamp(0, 1)
         for name, net in judges.items():
