@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import sys
+from functools import partial
+from pathlib import Path
+
+import pytest
 import torch
 from torch import nn
 
 from course_utils import attacks, models, runtime
 from course_utils.data import scenes
 from experiments import common, szegedy_table, train
+from experiments.replayed import Replayed
+from tests.test_attacks import needs_cuda
 
 
 def test_near_views_hold_the_whole_sign() -> None:
@@ -25,6 +32,65 @@ def test_near_views_are_at_other_places_each_time() -> None:
     x, boxes = torch.rand(8, 3, 192, 192), torch.tensor([[90.0, 90.0, 120.0, 120.0]]).repeat(8, 1)
     first, second = (train.near_views(x, boxes, train.NEAR, runtime.generator(seed)) for seed in (0, 1))
     assert ((first - second).abs().flatten(1).amax(1) > 0).all()
+
+
+def test_half_the_budget_is_half_the_budget() -> None:
+    half = train.halved(train.PGD)
+    assert half.func is attacks.pgd and half.keywords == {"eps": 0.15, "step": 0.005, "steps": 40}
+
+
+def test_only_projected_gradient_descent_on_a_gpu_is_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
+    net = models.MadryNet(width=1)
+    assert train.quick(train.PGD, net) is train.PGD
+    monkeypatch.setattr(train.runtime, "device", lambda: torch.device("cuda"))
+    fast = partial(attacks.fgsm, eps=0.3)
+    assert train.quick(fast, net) is fast and isinstance(train.quick(train.PGD, net), Replayed)
+
+
+def test_a_recorded_attack_leaves_other_devices_to_the_usual_one() -> None:
+    net, x, y = models.MadryNet(width=1).train(), torch.rand(4, 1, 28, 28), torch.arange(4)
+    attack = Replayed(net, eps=0.3, step=0.1, steps=3)
+    found = attack(net, x, y, generator=runtime.generator(5))
+    assert torch.equal(found, attacks.pgd(net, x, y, eps=0.3, step=0.1, steps=3, generator=runtime.generator(5))) and attack.graph is None
+
+
+@needs_cuda
+def test_what_is_replayed_on_a_gpu_is_pgd_also_after_the_weights_have_moved() -> None:
+    net, y = models.MadryNet(width=2).cuda().train(), torch.arange(8).cuda()
+    attack = Replayed(net, eps=0.3, step=0.1, steps=3)
+    for seed in range(3):
+        x = torch.rand(8, 1, 28, 28, generator=runtime.generator(seed)).cuda()
+        found = attack(net, x, y, generator=runtime.generator(seed))
+        assert torch.allclose(found, attacks.pgd(net, x, y, eps=0.3, step=0.1, steps=3, generator=runtime.generator(seed)), atol=1e-6)
+        with torch.no_grad():
+            for weights in net.parameters():
+                weights.mul_(1.2)
+    assert net.training and all(weights.requires_grad for weights in net.parameters())
+
+
+def test_a_killed_training_of_a_checkpoint_goes_on_and_half_the_budget_comes_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The script's own call: two stages, a state for each, both gone when the checkpoint is there."""
+    plan = train.PLANS["madry-digits-pgd"]._replace(pictures=60, epochs=2, warm=1, tests=20, attack=partial(attacks.pgd, eps=0.3, step=0.1, steps=2))
+    monkeypatch.setitem(train.PLANS, "madry-digits-pgd", plan)
+    monkeypatch.setattr(train.data.downloads, "home", lambda: tmp_path / "downloads")
+    monkeypatch.setattr(train.models.checkpoints, "folder", lambda: tmp_path)
+    budgets, usual = [], train.training.adversarial
+    monkeypatch.setattr(train.training, "adversarial", lambda attack, **more: budgets.append(attack.keywords["eps"]) or usual(attack, **more))
+    whole = train.training.train
+
+    def killed(*given, **how):
+        how["evaluate"] = lambda net, watch=how["evaluate"]: watch(net) if len(list((tmp_path / "downloads").iterdir())) < 2 else sys.exit("killed")
+        return whole(*given, **how)
+
+    monkeypatch.setattr(train.training, "train", killed)
+    with pytest.raises(SystemExit):
+        train.run("madry-digits-pgd")
+    assert sorted(path.name for path in (tmp_path / "downloads").iterdir()) == ["madry-digits-pgd.training", "madry-digits-pgd.warm"]
+    epochs = []
+    monkeypatch.setattr(train.training, "train", lambda *given, **how: epochs.append(how["epochs"]) or whole(*given, **how))
+    train.run("madry-digits-pgd")
+    assert budgets == [0.3, 0.15, 0.3, 0.15] and epochs == [1, 2]
+    assert not list((tmp_path / "downloads").iterdir()) and (tmp_path / "madry-digits-pgd.pt").exists()
 
 
 def test_a_face_network_learns_more_people_and_forgets_them() -> None:
