@@ -1,8 +1,9 @@
 """Chapter 19 at full scale: defensive distillation on MNIST, the attacks that it stops, and those that it does not.
 
 `COURSE_DATA_DIR=... python -m experiments.distill_table [PART ...] [--share S]`. Parts: "attacks" (which attacks the distilled network stops, beside
-the same with its logits divided, and an undistilled one with its logits multiplied), "table6" (Carlini and Wagner's three attacks towards all nine
-targets), "transfer" (kappa), "grid" (a network for each temperature; `grid 20 100` only these). Each part is written as soon as it is done.
+the same with its logits divided, and an undistilled one with its logits multiplied), "table6 l2", "table6 linf" and "table6 l0" (Carlini and Wagner's attacks towards
+all nine targets), "transfer" (kappa; the small networks), "grid" (a small network for each temperature, for a CPU; `grid 20 100` only these), "large" (the same with the paper's
+architecture, for a GPU). Each part is written as soon as it is done.
 First `python -m experiments.train twopairs-mnist-distilled`.
 """
 
@@ -10,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import copy
+import functools
 import time
 
 import torch
@@ -17,16 +19,17 @@ from torch import Tensor, nn
 
 from course_utils import attacks, data, defenses, measure, models, runtime
 
-from . import train
+from . import distilling, train
 from .common import in_parts
-from .cw_table import AUTHORS, THOROUGH, every_target, one_norm, right_ones
+from .cw_table import QUICK, one_norm, right_ones
 from .record import add
 
 PLAIN, DISTILLED, FACTOR = "twopairs-mnist", "twopairs-mnist-distilled", 100
 TEMPERATURES, EPOCHS = (1, 2, 5, 10, 20, 30, 40, 50, 100), 20
+SMALL = train.Plan("digits", "mnist", 10, pictures=6_000, batch_size=16)
 EPS = 0.25
 WALK = {"c": 0.01, "search": 9, "steps": 200, "rate": 0.05, "edge": 0.01}  # of the L2 attack in the grid and for kappa
-KAPPAS = (0, 5, 10, 20, 30, 40, 60)
+KAPPAS = (0, 2, 5, 10, 15, 20)
 
 
 def vanished(net: nn.Module, x: Tensor, y: Tensor) -> Tensor:
@@ -93,21 +96,24 @@ def of_attacks(share: float) -> tuple[dict[str, float], int]:
     return numbers, count
 
 
-def of_table6(share: float) -> tuple[dict[str, float], int]:
-    """Carlini and Wagner's three attacks on the distilled network towards all nine classes. Its logits are 100 times as large, so c is a hundredth."""
-    net, start, numbers = models.load(DISTILLED), time.time(), {}
-    x, y = right_ones(net, "digits", "mnist", round(60 * share))
-    for norm in AUTHORS:
-        options = dict(THOROUGH[norm])
-        if norm != "l2":
-            options |= {"c": options["c"] / FACTOR, "most": {"linf": 20, "l0": 1e3}[norm] / FACTOR}
-        numbers |= one_norm("distilled", norm, net, x, y, options, start)
-    return numbers, len(y)
+def of_table6(norm: str, share: float) -> tuple[dict[str, float], int]:
+    """One of Carlini and Wagner's three attacks towards all nine classes, with chapter 11's quick settings, on both networks and the same pictures.
+
+    The distilled network's logits are 100 times as large, so c is a hundredth.
+    """
+    nets, start, numbers = {"distilled": models.load(DISTILLED), "undistilled": models.load(PLAIN)}, time.time(), {}
+    x, y = right_ones(nets["distilled"], "digits", "mnist", round(120 * share))
+    both = runtime.predict(nets["undistilled"], x) == y
+    for key, net in nets.items():
+        scale = FACTOR if key == "distilled" else 1
+        options = {name: value / scale if name in ("c", "most") else value for name, value in QUICK[norm].items()}
+        numbers |= one_norm(key, norm, net, x[both], y[both], options, start)
+    return numbers, int(both.sum())
 
 
 def of_transfer(share: float) -> tuple[dict[str, float], int]:
-    """L2 pictures for the undistilled network, kappa ahead of the boundary: which other networks take them for anything but their class."""
-    source, judges = models.load(PLAIN), {"distilled": models.load(DISTILLED), "lenet": models.load("lenet-mnist")}
+    """L2 pictures for the small undistilled network, kappa ahead of the boundary: which other networks take them for anything but their class."""
+    source, judges = models.load("stridenet-mnist"), {"distilled": models.load("stridenet-mnist-distilled"), "lenet": models.load("lenet-mnist")}
     x, y = right_ones(source, "digits", "mnist", round(200 * share))
     known = torch.stack([runtime.predict(net, x) == y for net in judges.values()]).all(0)
     x, y, numbers = x[known], y[known], {}
@@ -115,8 +121,8 @@ def of_transfer(share: float) -> tuple[dict[str, float], int]:
     for kappa in KAPPAS:
         found = attacks.carlini_wagner(source, x, targets, targeted=True, confidence=float(kappa), **WALK)
         numbers[f"kappa_{kappa}_success"] = 100 * measure.success_rate(source, found, targets, targeted=True)
-        numbers[f"kappa_{kappa}_l2"] = measure.norms(x, found).l2.mean().item()
         length = measure.norms(x, found).l2
+        numbers[f"kappa_{kappa}_l2"] = length.mean().item()
         by_chance = attacks.L2Ball(x, 1).direction(torch.randn(x.shape, generator=runtime.generator(1)).to(x))
         by_chance = (x + length[:, None, None, None] * by_chance).clamp(0, 1)
         for name, net in judges.items():
@@ -126,12 +132,20 @@ def of_transfer(share: float) -> tuple[dict[str, float], int]:
     return numbers, len(y)
 
 
-def at(temperature: int, share: float) -> tuple[dict[str, float], int]:
-    """A network distilled at one temperature, as Carlini and Wagner's code does it but in fewer epochs, and what the attacks make of it."""
-    pictures, plan = data.load("digits", "train", round(60_000 * share), source="mnist"), train.PLANS[DISTILLED]
+def at(temperature: int, share: float, small: bool) -> tuple[dict[str, float], int]:
+    """A network distilled at one temperature, as Carlini and Wagner's code does it but in fewer epochs, and what the attacks make of it.
+
+    small: not the paper's architecture on all pictures, but the chapter's on 6,000, in small batches: a minute on one core of a CPU.
+    """
+    plan, key = train.PLANS[DISTILLED]._replace(temperature=temperature), f"T{temperature}" if small else f"large_T{temperature}"
     runtime.seed_everything(plan.seed)
-    net, key = models.TwoPairs().to(runtime.device()), f"T{temperature}"
-    train.as_its_authors(net, pictures.x, pictures.y, plan._replace(temperature=temperature, epochs=max(1, round(EPOCHS * share))))
+    pictures = data.load("digits", "train", SMALL.pictures if small else round(60_000 * share), source="mnist")
+    if small:
+        net = models.StrideNet(5, 2).to(runtime.device())
+        distilling.distill(net, pictures.x.to(runtime.device()), pictures.y.to(runtime.device()), plan._replace(epochs=SMALL.epochs, batch_size=SMALL.batch_size), runtime.generator(plan.seed))
+    else:
+        net = models.TwoPairs().to(runtime.device())
+        train.as_its_authors(net, pictures.x, pictures.y, plan._replace(epochs=max(1, round(EPOCHS * share))))
     test = data.load("digits", "test", source="mnist")
     numbers = {f"{key}_accuracy": 100 * measure.accuracy(net, test.x.to(runtime.device()), test.y.to(runtime.device()))}
     x, y = right_ones(net, "digits", "mnist", round(500 * share))
@@ -139,17 +153,17 @@ def at(temperature: int, share: float) -> tuple[dict[str, float], int]:
     return numbers | sizes(key, net, x, y) | fooled(key, net, x, y, few) | walked(key, net, x[:few], y[:few]), len(y)
 
 
-PARTS = {"attacks": of_attacks, "table6": of_table6, "transfer": of_transfer}
+PARTS = {"attacks": of_attacks, **{f"table6 {norm}": functools.partial(of_table6, norm) for norm in QUICK}, "transfer": of_transfer}
 
 
 def main(parts: list[str], share: float) -> None:
-    chosen = [part for part in parts if not part.isdigit()] or [*PARTS, "grid"]
+    chosen = [part for part in parts if not part.isdigit()] or [*PARTS, "grid", "large"]
     degrees = [int(part) for part in parts if part.isdigit()] or TEMPERATURES
-    runs = [(part, lambda s, f=PARTS[part]: f(s)) for part in chosen if part != "grid"]
-    runs += [(f"T {t}", lambda s, t=t: at(t, s)) for t in (degrees if "grid" in chosen else ())]
+    runs = [(part, PARTS[part]) for part in chosen if part in PARTS]
+    runs += [(f"{kind} T {t}", functools.partial(at, t, small=kind == "grid")) for kind in ("grid", "large") if kind in chosen for t in degrees]
     for part, run in runs:
         start = time.time()
-        numbers, count = run(share)
+        numbers, count = run(share=share)
         add("distillation", part, numbers, count=count, seed=0, command=f"python -m experiments.distill_table --share {share:g}", source="MNIST test pictures that the network has right")
         print(f"{part}: {time.time() - start:.0f} s", {key: round(value, 3) for key, value in numbers.items()}, flush=True)
 

@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import NamedTuple
 
 import torch
@@ -50,6 +51,7 @@ class Plan(NamedTuple):
     mixed: bool = True  # with batch norm, compute in bfloat16: faster on processors that are made for it
     authors: bool = False  # trained by `as_its_authors`
     temperature: float | None = None  # defensive distillation: a teacher is trained at this temperature first, then this network on its soft labels
+    teacher: str = ""  # with a temperature: a network that was trained without one, which times T is the teacher; "": one is trained
     others: int = 0  # faces: so many groups of 40 more people are learned, whom the head forgets afterwards
     note: str = ""
 
@@ -76,7 +78,10 @@ PLANS = {
     "twopairs-mnist": Plan(
         "digits", "mnist", 50, lr=0.01, authors=True, seed=1, note="trained as in Carlini and Wagner's code; of six seeds the one whose distances are nearest to their mean",
     ),
-    "twopairs-digits-distilled": Plan("digits", "drawn", 12, pictures=30_000, temperature=100, note="defensive distillation, T = 100"),
+    "twopairs-digits-distilled": Plan(
+        "digits", "drawn", 4, lr=0.003, pictures=10_000, optimizer="adam", weight_decay=0, temperature=100, teacher="twopairs-digits",
+        note="defensive distillation, T = 100; the teacher is `twopairs-digits`, its logits times 100",
+    ),
     "stridenet-digits-distilled": Plan("digits", "drawn", 12, pictures=30_000, temperature=100, note="defensive distillation, T = 100"),
     "stridenet-mnist-distilled": Plan("digits", "mnist", 12, temperature=100, note="defensive distillation, T = 100"),
     "twopairs-mnist-distilled": Plan(
@@ -291,9 +296,12 @@ def run(name: str) -> None:
     if plan.authors:
         as_its_authors(net, x, train_set.y, plan, watch)
     elif plan.temperature:
+        teacher = models.load(plan.teacher) if plan.teacher else net
+        if plan.teacher:
+            defenses.distillation.enlarge(teacher, plan.temperature, defenses.distillation.beside(teacher, x[:2]))
         defenses.distill(
-            net, x, train_set.y, student=net, temperature=plan.temperature, epochs=plan.epochs, lr=plan.lr, batch_size=plan.batch_size,
-            weight_decay=plan.weight_decay, seed=seed, evaluate=watch, label=name,
+            teacher, x, None if plan.teacher else train_set.y, student=net, temperature=plan.temperature, epochs=plan.epochs, lr=plan.lr, batch_size=plan.batch_size,
+            weight_decay=plan.weight_decay, optimizer=plan.optimizer, seed=seed, evaluate=watch, label=name, resume=state,
         )  # fmt: skip
     else:
         training.train(
@@ -310,7 +318,7 @@ def run(name: str) -> None:
         training.scale_scores(plain, 1 / degrees)
         calibration = f"scores divided by {degrees:.2f}, the temperature that fits 1,000 other training pictures"
     path = models.save(plain, name)
-    for file in (state, state.with_suffix(".warm")):
+    for file in (state, state.with_suffix(".warm"), *(Path(f"{state}.{who}") for who in ("teacher", "student"))):
         file.unlink(missing_ok=True)
     score = percent_right(models.load(name), test_set)
     note = ", ".join(filter(None, ["batch norm folded in" if plan.norm else "", plan.note, calibration]))

@@ -268,6 +268,7 @@ def test_some_scenes_are_as_the_recorded_ones() -> None:
 
 FLOORS = {
     "lenet-digits": ("digits", 0.97), "fc10-digits": ("digits", 0.88), "fc100-digits": ("digits", 0.94),
+    "stridenet-digits-distilled": ("digits", 0.97), "twopairs-digits-distilled": ("digits", 0.97),
     "stridenet-digits": ("digits", 0.97), "twopairs-digits": ("digits", 0.97),
     "fc10-digits-decay0.01": ("digits", 0.85), "fc10-digits-decay1": ("digits", 0.7),
     "fc100-digits-p1": ("digits", 0.92), "fc123-digits-p1": ("digits", 0.92), "fc100-digits-p2": ("digits", 0.92),
@@ -276,6 +277,8 @@ FLOORS = {
     "resnet-signs": ("signs", 0.95), "chain-signs": ("signs", 0.95),
     "allconv-signs": ("objects", 0.9), "nin-signs": ("objects", 0.9), "smallvgg-signs": ("objects", 0.9), "scenenet-scenes": ("photos", 0.75),
     "facenet-faces": ("faces", 0.93),
+    "madry-digits": ("digits", 0.97), "madry-digits-pgd": ("digits", 0.95), "madry-digits-pgd-twin": ("digits", 0.94), "madry-digits-fgsm": ("digits", 0.8),
+    "signnet-signs-pgd": ("signs", 0.9),
     "madry-digits-scenes": ("digits", 0.97), "madry-digits-random": ("digits", 0.97), "madry-digits-pixels": ("digits", 0.94),
     "speechnet-spoken": ("spoken", 0.94), "speechnet-spoken-twin": ("spoken", 0.94),
 }  # fmt: skip

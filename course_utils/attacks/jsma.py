@@ -25,7 +25,7 @@ def jsma(
 
     x: pictures `[N, C, H, W]` in [0, 1]. y: classes `[N]`, or None for the model's own prediction.
     """
-    soft, pairs = runtime.pick("of", of, ("probabilities", "logits")) == "probabilities", int(check_positive(share, "share") * x[0].numel() / 2)
+    soft, pairs = runtime.pick("answer", of, ("probabilities", "logits")) == "probabilities", int(check_positive(share, "share") * x[0].numel() / 2)
     with attacking(model, x, y, targeted=targeted) as (x, y):
         y = y(runtime.logits(model, x))
         found, place = x.clone(), torch.arange(len(x), device=x.device)

@@ -1,4 +1,4 @@
-"""For exercises that train one network on another one's answers: a `train` that is quick and exact, and the defense with mistakes."""
+"""For exercises about temperatures and soft labels: cases, a `train` that is quick and exact, and a distillation with mistakes."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from .expectations import expect
 
 
 def at(scores: Tensor, temperature: float) -> Tensor:
+    """softmax(z / T) of each row."""
     return (scores / temperature).softmax(1)
 
 
@@ -44,6 +45,7 @@ def lessons() -> Iterator[Case]:
     y = torch.randint(0, 4, (24,), generator=generator(3))
     yield {"train": train, "x": x, "y": y, "temperature": 3.0, "new": new}
     yield {"train": train, "x": x.flip(0), "y": y, "temperature": 7.0, "new": new + 0.1}
+    yield {"train": train, "x": x, "y": y, "temperature": 2.0, "new": new[:1]}
 
 
 def taught(first: float | None = None, labels: float | None = None, second: float | None = None, last: float = 1.0, rule: Callable = lambda soft: soft) -> Callable:
@@ -55,3 +57,36 @@ def taught(first: float | None = None, labels: float | None = None, second: floa
         return at(train(x, soft, second or T)(new), T if last == 0 else last).detach()
 
     return answer
+
+
+def rows() -> Iterator[Case]:
+    scores = 3 * torch.randn(6, 5, generator=generator(1))
+    yield {"scores": scores, "temperature": 2.5}
+    yield {"scores": 4 * scores - 300, "temperature": 9.0}
+    yield {"scores": scores.T.contiguous(), "temperature": 0.3}
+    yield {"scores": torch.tensor([[900.0, -200.0, 899.0], [5.0, 5.0, -400.0], [-700.0, -700.0, -701.0]]), "temperature": 1e-38}
+    yield {"scores": 0.01 * scores, "temperature": 1e6}
+
+
+def at_rows(rule: Callable[[Tensor, float], Tensor]) -> Callable[[Tensor, float], Tensor]:
+    """A wrong softmax that is stable all the same, so that it differs by its mistake alone."""
+    return lambda s, t: rule(s - s.amax(1, keepdim=True), t)
+
+
+def batches() -> Iterator[Case]:
+    scores, chance = 4 * torch.randn(7, 5, generator=generator(2)), generator(3)
+    soft = (2 * torch.randn(7, 5, generator=chance)).softmax(1)
+    yield {"scores": scores, "soft": soft, "temperature": 3.0}
+    yield {"scores": 300 * scores, "soft": soft, "temperature": 1.5}
+    yield {"scores": 100 * scores[:4], "soft": soft[3:], "temperature": 60.0}
+    yield {"scores": scores, "soft": F.one_hot(torch.arange(7) % 5, 5).float(), "temperature": 8.0}
+
+
+def trains(answer: Callable) -> None:
+    """The loss must have the gradient (softmax(z / T) - soft) / (T N) for the logits."""
+    scores, soft, temperature = next(batches()).values()
+    value = answer(scores.requires_grad_(), soft, temperature)
+    expect(isinstance(value, Tensor) and value.requires_grad, "the value is right, but it has no gradient: no .detach(), .item() or torch.no_grad() here.")
+    (slope,) = torch.autograd.grad(value, scores)
+    want = (at(scores.detach(), temperature) - soft) / (temperature * len(scores))
+    expect(torch.allclose(slope, want, atol=1e-5), "the value is right, but its gradient for the logits is not (softmax(z / T) - soft) / (T N).")

@@ -11,10 +11,11 @@ from torch import Tensor, nn
 
 from ..attacks.common import input_gradient
 from ..attacks.margins import lead
-from ..checking import ATTACK, PICTURES, TENSORS, Case, Exercise, attack_cases, expect, expect_budget, expect_inside, probe, slips
-from ..checking.teaching import lessons, taught
+from ..checking import ATTACK, PICTURES, TENSORS, Case, Exercise, attack_cases, expect_budget, expect_inside, probe, slips
+from ..checking.battery import ONE_PICTURE
+from ..checking.teaching import at_rows, batches, lessons, rows, taught, trains
 from ..defenses import distillation
-from ..runtime import frozen, generator
+from ..runtime import frozen
 
 
 def softened(scores: Tensor, temperature: float) -> Tensor:
@@ -45,48 +46,7 @@ def margin_fgsm(model: nn.Module, x: Tensor, y: Tensor, eps: float) -> Tensor:
     return stepped(lambda s, y: lead(s, y, False), model, x, y, eps)
 
 
-# ---------------------------------------------------------------- softmax at a temperature
-
-
-def rows() -> Iterator[Case]:
-    scores = 3 * torch.randn(6, 5, generator=generator(1))
-    yield {"scores": scores, "temperature": 2.5}
-    yield {"scores": 100 * scores - 300, "temperature": 40.0}
-    yield {"scores": scores.T.contiguous(), "temperature": 0.3}
-    yield {"scores": torch.tensor([[900.0, -200.0, 899.0], [5.0, 5.0, -400.0], [-700.0, -700.0, -701.0]]), "temperature": 1e-38}
-    yield {"scores": 0.01 * scores, "temperature": 1e6}
-
-
-def at_rows(rule: Callable[[Tensor, float], Tensor]) -> Callable[[Tensor, float], Tensor]:
-    """A wrong softmax that is stable all the same, so that it differs by its mistake alone."""
-    return lambda s, t: rule(s - s.amax(1, keepdim=True), t)
-
-
-# ---------------------------------------------------------------- the loss
-
-
-def batches() -> Iterator[Case]:
-    scores, chance = 4 * torch.randn(7, 5, generator=generator(2)), generator(3)
-    soft = (2 * torch.randn(7, 5, generator=chance)).softmax(1)
-    yield {"scores": scores, "soft": soft, "temperature": 3.0}
-    yield {"scores": 300 * scores, "soft": soft, "temperature": 1.5}
-    yield {"scores": 100 * scores[:4], "soft": soft[3:], "temperature": 60.0}
-    yield {"scores": scores, "soft": F.one_hot(torch.arange(7) % 5, 5).float(), "temperature": 8.0}
-
-
-def trains(answer: Callable) -> None:
-    """The loss must have the gradient (softmax(z / T) - soft) / (T N) for the logits."""
-    scores, soft, temperature = next(batches()).values()
-    value = answer(scores.requires_grad_(), soft, temperature)
-    expect(isinstance(value, Tensor) and value.requires_grad, "the value is right, but it has no gradient: no .detach(), .item() or torch.no_grad() here.")
-    (slope,) = torch.autograd.grad(value, scores)
-    want = (softened(scores.detach(), temperature) - soft) / (temperature * len(scores))
-    expect(torch.allclose(slope, want, atol=1e-5), "the value is right, but its gradient for the logits is not (softmax(z / T) - soft) / (T N).")
-
-
 log = partial(F.log_softmax, dim=1)
-
-# ---------------------------------------------------------------- gradients
 
 
 def sure_ones() -> Iterator[Case]:
@@ -130,7 +90,7 @@ def margins() -> Iterator[Case]:
 
 
 EXERCISES = (
-    Exercise("softened", softened, rows, battery=TENSORS, difficulty=1, minutes=8, what="the probabilities", hints=(
+    Exercise("softened", softened, rows, battery=(ONE_PICTURE, *TENSORS), difficulty=1, minutes=8, what="the probabilities", hints=(
         "exp(1000) is infinite, and infinity by infinity is no number. What may be taken off all logits of a row without a change of the result?",
         "Take off each row's largest logit before you divide: z - z.amax(1, keepdim=True). Then the largest exponent is 0, whatever T is.",
         "((scores - scores.amax(1, keepdim=True)) / temperature).softmax(1).",
@@ -191,7 +151,7 @@ EXERCISES = (
         (lambda f, x, y, t, new: softened(f(x, softened(f(x, y, t)(x), t).detach(), t)(x[: len(new)]), 1.0).detach(), "the answer is about x; the new pictures are asked about."),
         (lambda f, x, y, t, new: softened(f(x, f(x, y, t)(x).detach(), t)(new), 1.0).detach(), "the student is given logits for labels; soft labels are probabilities."),
     )),
-    Exercise("vanished", vanished, sure_ones, battery=tuple(item for item in PICTURES if item.when != "in double precision"), difficulty=2, minutes=10, what="the shares", hints=(
+    Exercise("vanished", vanished, sure_ones, battery=PICTURES, difficulty=2, minutes=10, what="the shares", hints=(
         "Which gradient? That of the loss for the pictures, as in FGSM. Then compare with 0, exactly, and average.",
         "F.cross_entropy(model(x), y, reduction='sum'), torch.autograd.grad, then (gradient == 0).flatten(1).",
         "(gradient == 0).flatten(1).float().mean(1): [N], the share of each picture.",

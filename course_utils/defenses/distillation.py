@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from pathlib import Path
 
 import torch
 import torch.nn.functional as F
@@ -23,7 +24,12 @@ def softened(scores: Tensor, temperature: float | Tensor) -> Tensor:
 def soft_labels(teacher: nn.Module, x: Tensor, temperature: float) -> Tensor:
     """What the teacher says of pictures `[N, C, H, W]` at temperature T: a probability for each class, `[N, K]`."""
     check_positive(temperature, "temperature", zero=False)
-    return softened(runtime.logits(teacher, x), temperature)
+    return softened(runtime.logits(teacher, beside(teacher, x)), temperature)
+
+
+def beside(model: nn.Module, x: Tensor) -> Tensor:
+    """Pictures as the training loop takes them (bytes, too, and anywhere), for the model: floats in [0, 1], where its weights are."""
+    return (x.float() / 255 if x.dtype == torch.uint8 else x).to(runtime.model_device(model) or x.device)
 
 
 def at_temperature(temperature: float) -> training.Loss:
@@ -34,7 +40,8 @@ def at_temperature(temperature: float) -> training.Loss:
 
 def distill(
     teacher: nn.Module, x: Tensor, y: Tensor | None = None, *, temperature: float = 100.0, student: nn.Module | None = None,
-    epochs: int = 10, lr: float = 0.005, optimizer: str = "adam", weight_decay: float = 0.0, seed: int = 0, **options,
+    epochs: int = 10, lr: float = 0.005, optimizer: str = "adam", weight_decay: float = 0.0, seed: int = 0,
+    resume: str | Path | None = None, **options,
 ) -> nn.Module:  # fmt: skip
     """Defensive distillation: a student that was trained at temperature T on the teacher's soft labels at T. Use it at T = 1, as it comes.
 
@@ -42,16 +49,17 @@ def distill(
     this architecture is trained here first. Without `y` the teacher is taken as it is, and is not changed.
     student: a network, which is trained in place; None for one of the teacher's architecture with weights of its own. epochs, lr, ... and
     `options` (batch_size, augment, evaluate, ...) are those of `training.train`. Adam, since soft labels may differ little: an ordinary
-    teacher's at T = 100 are all near 1 / K.
+    teacher's at T = 100 are all near 1 / K. resume: beside this file both trainings keep their states, so that a call that was killed can be repeated.
 
     x: pictures `[N, C, H, W]` in [0, 1]; they need no labels. y: classes `[N]`, or None.
     """
+    kept = {who: None if resume is None else f"{resume}.{who}" for who in ("teacher", "student")}
     options |= {"temperature": temperature, "epochs": epochs, "lr": lr, "optimizer": optimizer, "weight_decay": weight_decay}
     if y is not None:
-        teacher = learn_at(anew(teacher, seed), x, y, seed=seed, **options)
+        teacher = learn_at(anew(teacher, seed), x, y, seed=seed, resume=kept["teacher"], **options)
     soft = soft_labels(teacher, x, temperature)
     student = anew(teacher, seed + 1) if student is None else student
-    return learn_at(student, x, soft, seed=seed + 1, **options)
+    return learn_at(student, x, soft, seed=seed + 1, resume=kept["student"], **options)
 
 
 def learn_at(model: nn.Module, x: Tensor, y: Tensor, *, temperature: float, **options) -> nn.Module:
@@ -62,7 +70,7 @@ def learn_at(model: nn.Module, x: Tensor, y: Tensor, *, temperature: float, **op
     """
     check_positive(temperature, "temperature", zero=False)
     training.train(model, x, y, **options)
-    enlarge(model, temperature, x[:2])
+    enlarge(model, temperature, beside(model, x[:2]))
     return model
 
 

@@ -24,4 +24,5 @@ CHAPTERS: dict[str, tuple[str, ...]] = {
     "ch16_stickers_patches": ("two_stickers",),
     "ch17_lots": ("most_alike",),
     "ch18_adversarial_training": ("harden",),
+    "ch19_distillation": ("five_gradients",),
 }
