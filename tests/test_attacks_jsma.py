@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from course_utils import defenses, runtime
+from course_utils import defenses, models, runtime
 from course_utils.attacks import jsma
 from tests import test_pitfalls as pitfalls
 from tests.test_attacks import in_any_state, labels, small, some, stable, trace
@@ -91,6 +91,16 @@ def test_it_works_on_digits_and_fails_where_probabilities_have_no_gradient() -> 
     surest = defenses.Scaled(net, 300)
     for of, model, least, most in (("probabilities", net, 0.8, 1), ("logits", net, 0.8, 1), ("probabilities", surest, 0, 0.1), ("logits", surest, 0.8, 1)):
         assert least <= (runtime.predict(net, jsma(model, x, y, of=of)) != y).float().mean() <= most, of
+
+
+def test_in_single_precision_the_product_vanishes_before_the_gradients() -> None:
+    _, x, y = pitfalls.digits(30)
+    sure = defenses.Scaled(models.load("stridenet-digits"), 5)
+    left = {}
+    for kind in (torch.float32, torch.float64):
+        sure, x = sure.to(kind), x.to(kind)
+        left[kind] = (runtime.predict(sure, jsma(sure, x, (y + 1) % 10, targeted=True)) != (y + 1) % 10).sum()
+    assert left[torch.float64] < 0.6 * left[torch.float32]
 
 
 def test_bad_input_is_named() -> None:

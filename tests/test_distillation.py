@@ -155,6 +155,24 @@ def test_a_network_that_does_not_end_in_its_logits_is_refused() -> None:
     x, y = lesson(32)
     with pytest.raises(ValueError, match="ends in its logits"):
         defenses.distill(nn.Sequential(nn.Flatten(), nn.Linear(784, 10), nn.Softmax(1)), x, y, temperature=10.0, epochs=1)
+    net = nn.Sequential(nn.Flatten(), nn.Linear(784, 10), nn.Softmax(1))
+    before = copy.deepcopy(net.state_dict())
+    with pytest.raises(ValueError, match="ends in its logits"):
+        distillation.enlarge(net, 10.0, x)
+    assert all(torch.equal(value, before[key]) for key, value in net.state_dict().items()), "a refused network stays as it was"
+
+
+def test_weights_that_cannot_be_begun_anew_are_named() -> None:
+    class Own(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.weight = nn.Parameter(torch.ones(784, 10))
+
+        def forward(self, x: Tensor) -> Tensor:
+            return x.flatten(1) @ self.weight
+
+    with pytest.raises(ValueError, match="Own has weights, but no reset_parameters"):
+        distillation.anew(Own())
 
 
 @pytest.mark.parametrize("temperature", [0, -1.0, float("inf"), float("nan"), "hot"])

@@ -21,6 +21,7 @@ def jsma(
     b_p + b_q < 0 the one is taken with the largest -(a_p + a_q)(b_p + b_q); where there is none, the attack ends. With `targeted=True` y is t, else
     the signs are turned, and y is left. A colour of a pixel counts as a pixel.
     of: what F is: "probabilities", as in the paper (Carlini and Wagner call that JSMA-F), or "logits" (JSMA-Z).
+    In single precision that product is 0 where the gradients are 1e-23, long before they are: double pictures and a double model go farther.
     share: how many of the pixels may be set, at most. A picture that is as wanted already, and one that is not reached, comes back as it is.
 
     x: pictures `[N, C, H, W]` in [0, 1]. y: classes `[N]`, or None for the model's own prediction.

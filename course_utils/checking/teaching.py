@@ -1,4 +1,4 @@
-"""For exercises about temperatures and soft labels: cases, a `train` that is quick and exact, and a distillation with mistakes."""
+"""For exercises about temperatures, soft labels and vanished gradients: cases, a `train` that is quick and exact, and a distillation with mistakes."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from torch import Tensor
 from ..runtime import generator
 from .exercise import Case
 from .expectations import expect
+from .probes import attack_cases, probe
 
 
 def at(scores: Tensor, temperature: float) -> Tensor:
@@ -66,6 +67,7 @@ def rows() -> Iterator[Case]:
     yield {"scores": scores.T.contiguous(), "temperature": 0.3}
     yield {"scores": torch.tensor([[900.0, -200.0, 899.0], [5.0, 5.0, -400.0], [-700.0, -700.0, -701.0]]), "temperature": 1e-38}
     yield {"scores": 0.01 * scores, "temperature": 1e6}
+    yield {"scores": 1e-37 * scores, "temperature": 1e-37}
 
 
 def at_rows(rule: Callable[[Tensor, float], Tensor]) -> Callable[[Tensor, float], Tensor]:
@@ -90,3 +92,22 @@ def trains(answer: Callable) -> None:
     (slope,) = torch.autograd.grad(value, scores)
     want = (at(scores.detach(), temperature) - soft) / (temperature * len(scores))
     expect(torch.allclose(slope, want, atol=1e-5), "the value is right, but its gradient for the logits is not (softmax(z / T) - soft) / (T N).")
+
+
+def sure_ones() -> Iterator[Case]:
+    """A network so sure that some gradients vanish, some are tiny, and some are of the usual size; one pixel it never sees."""
+    model, x, _ = probe(channels=2, count=10)
+    with torch.no_grad():
+        model.last.weight.mul_(80), model.last.bias.mul_(80)
+        own = model(x).argmax(1)
+    yield {"model": model, "x": x, "y": torch.where(torch.arange(10) < 7, own, (own + 1) % 4)}
+    yield {"model": model, "x": x.flip(0), "y": own.flip(0)}
+
+
+def margins() -> Iterator[Case]:
+    """As for every attack, and once with all logits far below 0, as those of a distilled network may be."""
+    yield from attack_cases("y")()
+    model, x, y = probe(channels=3)
+    with torch.no_grad():
+        model.last.weight.mul_(100), model.last.bias.mul_(100).sub_(5000)
+    yield {"model": model, "x": x, "y": y.roll(1), "eps": 0.05}

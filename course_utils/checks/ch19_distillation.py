@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 
 import torch
@@ -11,9 +11,9 @@ from torch import Tensor, nn
 
 from ..attacks.common import input_gradient
 from ..attacks.margins import lead
-from ..checking import ATTACK, PICTURES, TENSORS, Case, Exercise, attack_cases, expect_budget, expect_inside, probe, slips
+from ..checking import ATTACK, PICTURES, TENSORS, Exercise, expect_budget, expect_inside, slips
 from ..checking.battery import ONE_PICTURE
-from ..checking.teaching import at_rows, batches, lessons, rows, taught, trains
+from ..checking.teaching import at_rows, batches, lessons, margins, rows, sure_ones, taught, trains
 from ..defenses import distillation
 from ..runtime import frozen
 
@@ -49,16 +49,6 @@ def margin_fgsm(model: nn.Module, x: Tensor, y: Tensor, eps: float) -> Tensor:
 log = partial(F.log_softmax, dim=1)
 
 
-def sure_ones() -> Iterator[Case]:
-    """A network so sure that some gradients vanish, some are tiny, and some are of the usual size; one pixel it never sees."""
-    model, x, _ = probe(channels=2, count=10)
-    with torch.no_grad():
-        model.last.weight.mul_(80), model.last.bias.mul_(80)
-        own = model(x).argmax(1)
-    yield {"model": model, "x": x, "y": torch.where(torch.arange(10) < 7, own, (own + 1) % 4)}
-    yield {"model": model, "x": x.flip(0), "y": own.flip(0)}
-
-
 def zeros(rule: Callable[[Tensor, Tensor], Tensor], value: Callable = slips.total_loss) -> Callable:
     """A wrong count: `rule` of the gradient and of x."""
     return lambda model, x, y: rule(slips.gradient_of(value, model, x, y), x)
@@ -81,14 +71,6 @@ def best_other(scores: Tensor, y: Tensor) -> Tensor:
     return scores.scatter(1, y[:, None], -torch.inf).amax(1)
 
 
-def margins() -> Iterator[Case]:
-    """As for every attack, and once with all logits far below 0."""
-    yield from attack_cases("y")()
-    model, x, y = probe(channels=3)
-    model.last.bias.data -= 40
-    yield {"model": model, "x": x, "y": y.roll(1), "eps": 0.05}
-
-
 EXERCISES = (
     Exercise("softened", softened, rows, battery=(ONE_PICTURE, *TENSORS), difficulty=1, minutes=8, what="the probabilities", hints=(
         "exp(1000) is infinite, and infinity by infinity is no number. What may be taken off all logits of a row without a change of the result?",
@@ -97,6 +79,7 @@ EXERCISES = (
     ), mistakes=(
         (lambda s, t: (s / t).softmax(1), "where T is tiny, z / T overflows. Take off each row's largest logit first: then the largest exponent is 0."),
         (lambda s, t: (s / t).exp() / (s / t).exp().sum(1, keepdim=True), "the exponentials overflow. Take off each row's largest logit first: then the largest exponent is 0."),
+        (at_rows(lambda s, t: (s / max(t, 1e-12)).softmax(1)), "T is kept from becoming tiny; divide by the T that is given."),
         (at_rows(lambda s, t: (s * t).softmax(1)), "the logits are multiplied by T; divide by it."),
         (at_rows(lambda s, t: s.softmax(1)), "T is not used."),
         (at_rows(lambda s, t: s.softmax(1) / t), "the probabilities are divided by T and no longer add up to 1; divide the logits."),
@@ -107,6 +90,7 @@ EXERCISES = (
         (at_rows(lambda s, t: (s / t**2).softmax(1)), "the logits are divided by T twice."),
         (at_rows(lambda s, t: (s / t).sigmoid()), "sigmoid treats each class alone; the probabilities of a row must add up to 1."),
         (lambda s, t: ((s - s.amax()) / t).softmax(1), "the largest logit of the whole batch is taken off; each row has its own."),
+        (at_rows(lambda s, t: (s / t).softmax(1).softmax(1)), "the softmax is taken twice."),
     )),
     Exercise("soft_loss", soft_loss, batches, battery=TENSORS, difficulty=2, minutes=8, what="the loss", also=trains, hints=(
         "With a class, the cross-entropy is -log p of that class. With a probability for each class, it is the mean of -log p_k with these as weights.",
@@ -128,6 +112,8 @@ EXERCISES = (
         (lambda s, q, t: (softened(s, t) - q).square().sum(1).mean(), "these are squared differences; take the cross-entropy."),
         (lambda s, q, t: -(softened(s, t) * q.clamp_min(1e-12).log()).sum(1).mean(), "the two change places: the logarithm is that of the student's probabilities, and soft are the weights."),
         (lambda s, q, t: -(q * softened(s, t)).sum(1).mean(), "the logarithm is missing."),
+        (lambda s, q, t: F.cross_entropy(softened(s, t), q), "the softmax is taken twice: F.cross_entropy takes it itself; give it scores / temperature."),
+        (lambda s, q, t: -(q * F.log_softmax(s / t, 0)).sum(1).mean(), "the softmax runs over the batch (axis 0); each row is one picture: axis 1."),
         (lambda s, q, t: -(q * softened(s, t).log()).sum(1).mean(), "the logarithm of a probability that has become 0 is minus infinity; use log_softmax."),
         (lambda s, q, t: -(q * (softened(s, t) + 1e-8).log()).sum(1).mean(), "a small number under the logarithm keeps it finite, but not right; use log_softmax."),
     )),
@@ -150,11 +136,12 @@ EXERCISES = (
         (lambda f, x, y, t, new: f(x, softened(f(x, y, t)(x), t).detach(), t)(new).detach(), "these are the student's logits; give its probabilities at temperature 1."),
         (lambda f, x, y, t, new: softened(f(x, softened(f(x, y, t)(x), t).detach(), t)(x[: len(new)]), 1.0).detach(), "the answer is about x; the new pictures are asked about."),
         (lambda f, x, y, t, new: softened(f(x, f(x, y, t)(x).detach(), t)(new), 1.0).detach(), "the student is given logits for labels; soft labels are probabilities."),
+        (lambda f, x, y, t, new: taught()(f, x, y, t, new).softmax(1), "the softmax is taken twice."),
     )),
     Exercise("vanished", vanished, sure_ones, battery=PICTURES, difficulty=2, minutes=10, what="the shares", hints=(
         "Which gradient? That of the loss for the pictures, as in FGSM. Then compare with 0, exactly, and average.",
         "F.cross_entropy(model(x), y, reduction='sum'), torch.autograd.grad, then (gradient == 0).flatten(1).",
-        "(gradient == 0).flatten(1).float().mean(1): [N], the share of each picture.",
+        "(gradient == 0).flatten(1).to(x.dtype).mean(1): [N], the share of each picture.",
     ), mistakes=(
         (zeros(lambda g, x: share(g != 0, x)), "these are the gradients that are left; count those that are exactly 0."),
         (zeros(lambda g, x: share(g.abs() < 1e-8, x)), "tiny gradients are counted, too; a sign has even the tiniest one. Compare with 0 exactly."),
@@ -169,6 +156,7 @@ EXERCISES = (
         (zeros(lambda g, x: share(g == 0, x), lambda s, y: slips.own_score(s.softmax(1), y)), "this is the gradient of the probability; take that of the loss, its negative logarithm."),
         (zeros(lambda g, x: share(g == 0, x), lambda s, y: slips.total_loss(s, s.argmax(1))), "the network's own answer is taken for y, or a softmax comes before F.cross_entropy."),
         (zeros(lambda g, x: share(g == 0, x), lambda s, y: slips.total_loss(s.softmax(1), y)), "the network's own answer is taken for y, or a softmax comes before F.cross_entropy."),
+        (zeros(lambda g, x: share(g == 0, x), lambda s, y: -slips.own_score(s.softmax(1), y).log()), "the logarithm of a probability that has become 0 has no gradient (nan); use F.cross_entropy."),
         (zeros(lambda g, x: share(g == 0, x).amax().expand(len(x))), "one share for the whole batch; each picture has its own."),
     )),
     Exercise("margin_fgsm", margin_fgsm, margins, battery=ATTACK, difficulty=2, minutes=12, what="the batch of attacked pictures", rules=(expect_inside, expect_budget), hints=(
@@ -180,7 +168,9 @@ EXERCISES = (
         (step(lambda s, y: slips.total_loss(s / 100, y)), "the logits are divided, which is a good repair as well; here the margin is asked for."),
         (step(lambda s, y: slips.own_score(s, y)[:, 0] - best_other(s, y)), "the step goes the wrong way: it makes the network surer."),
         (step(lambda s, y: best_other(s, y) + slips.own_score(s, y)[:, 0]), "the two logits are added; take y's off the best other one's."),
+        (step(lambda s, y: s.scatter(1, y[:, None], -1e3).amax(1) - slips.own_score(s, y)[:, 0]), "y's logit is replaced by a number that wins where all others are below it; use -torch.inf."),
         (step(lambda s, y: s.scatter(1, y[:, None], 0.0).amax(1) - slips.own_score(s, y)[:, 0]), "y's logit is replaced by 0, which wins where all others are below 0; use -torch.inf."),
+        (step(lambda s, y: s.topk(2, 1).values[:, 1] - slips.own_score(s, y)[:, 0]), "the second largest logit is taken; y need not have the largest. Leave y out, then take the largest."),
         (step(lambda s, y: -slips.own_score(s, y)), "only y's logit is lowered; the margin has the best other class's logit, too."),
         (step(best_other), "only the best other logit is raised; the margin has y's logit, too."),
         (step(lambda s, y: s.amax(1) - slips.own_score(s, y)[:, 0]), "the margin is cut off at 0, where its gradient vanishes: leave y out of the maximum, and take no maximum with 0."),

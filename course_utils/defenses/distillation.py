@@ -16,7 +16,7 @@ from ..runtime import check_positive
 def softened(scores: Tensor, temperature: float | Tensor) -> Tensor:
     """softmax(z / T) of logits z `[..., K]`. T = 1: the usual one. T to infinity: 1 / K each. T to 0: 1 for the largest logit.
 
-    The largest logit is taken off first, so that z / T cannot overflow however small T is.
+    The largest logit is taken off first, so that z / T cannot overflow. In single precision T may be as small as 1e-38.
     """
     return ((scores - scores.amax(-1, keepdim=True)) / temperature).softmax(-1)
 
@@ -76,12 +76,15 @@ def learn_at(model: nn.Module, x: Tensor, y: Tensor, *, temperature: float, **op
 
 def enlarge(model: nn.Module, factor: float, x: Tensor) -> None:
     """Multiply the model's logits by `factor`, in place: the weights and biases of its last layer. `x`: pictures to try it on."""
-    last = [part for part in model.modules() if isinstance(part, nn.Linear | nn.Conv2d)][-1:]
-    before = runtime.logits(model, x)
+    last = [p for part in [part for part in model.modules() if isinstance(part, nn.Linear | nn.Conv2d)][-1:] for p in part.parameters()]
+    before, kept = runtime.logits(model, x), [parameter.detach().clone() for parameter in last]
     with torch.no_grad():
-        for parameter in (p for part in last for p in part.parameters()):
+        for parameter in last:
             parameter.mul_(factor)
     if not torch.allclose(runtime.logits(model, x), factor * before, rtol=1e-3, atol=1e-3 * factor * before.abs().max().item()):
+        with torch.no_grad():
+            for parameter, old in zip(last, kept):
+                parameter.copy_(old)
         raise ValueError(f"the answer of {type(model).__name__} is not that of its last linear or convolutional layer; a network that ends in its logits is expected.")
 
 
@@ -103,4 +106,6 @@ def anew(model: nn.Module, seed: int = 0) -> nn.Module:
         for part in new.modules():
             if callable(reset := getattr(part, "reset_parameters", None)):
                 reset()
+            elif next(part.parameters(recurse=False), None) is not None:
+                raise ValueError(f"{type(part).__name__} has weights, but no reset_parameters() that gives them new ones: hand in a new network as `student`.")
     return new
