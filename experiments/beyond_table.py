@@ -82,18 +82,23 @@ def taught(kind: str, seed: int, share: float) -> tuple[dict[str, float], int]:
 EVERY = [f"train-{kind}-{seed}" for seed in (0, 1, 2) for kind in KINDS]
 
 
-def listed(kind: str, seed: int, part: str) -> None:
+def listed(kind: str, seed: int) -> None:
     """The row of a shipped network in data/checkpoints/README.md."""
     name, test = SHIPPED[kind, seed], data.load("digits", "test", source="drawn")
     score = 100 * measure.accuracy(models.load(name), test.x.to(runtime.device()), test.y.to(runtime.device()))
     note = {"random": "each digit by a random hand", "scenes": f"each digit by the worst of {TRIES} random hands", "pixels": f"PGD, eps {EPS}, 7 steps"}[kind]
-    train.record(name, f"drawn, {STEPS * BATCH:,} pictures, none twice", f"{score:.2f} % of {len(test.y):,}", seed, note, f"python -m experiments.beyond_table {part}")
+    train.record(name, f"drawn, {STEPS * BATCH:,} pictures, none twice", f"{score:.2f} % of {len(test.y):,}", seed, note)
 
 
 def done(part: str, share: float) -> tuple[dict[str, float], int]:
     torch.set_num_threads(1)
     _, kind, seed = part.split("-")
     return taught(runtime.pick("kind", kind, KINDS), int(seed), share)
+
+
+def run(name: str) -> None:
+    """Train one of the shipped networks: `make train NAME=madry-digits-scenes`."""
+    main(next(f"train-{kind}-{seed}" for (kind, seed), shipped in SHIPPED.items() if shipped == name))
 
 
 def main(parts: str = "", share: float = 1.0, jobs: int = 1) -> None:
@@ -104,7 +109,7 @@ def main(parts: str = "", share: float = 1.0, jobs: int = 1) -> None:
             (numbers, count), part = run.result(), runs[run]
             print(part, {k: round(v, 2) for k, v in numbers.items()}, flush=True)
             if share == 1 and (kind_seed := (part.split("-")[1], int(part.split("-")[2]))) in SHIPPED:
-                listed(*kind_seed, part)
+                listed(*kind_seed)
             add("beyond", part, numbers, source="drawn digits that no network was trained on", count=count, seed=0, command=f"python -m experiments.beyond_table {part} {share}")
 
 

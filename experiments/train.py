@@ -391,13 +391,13 @@ def write_row(name: str, row: str) -> None:
     page.write_text(HEADER + "\n".join(sorted((rows() | {name: row}).values())) + "\n")
 
 
-def record(name: str, source: str, score: str, seed: int, note: str, command: str | None = None) -> None:
-    """The row of a checkpoint that was just trained, by `make train` if no other command is given."""
+def record(name: str, source: str, score: str, seed: int, note: str) -> None:
+    """The row of a checkpoint that was just trained."""
     net = models.load(name)
     count = sum(p.numel() for p in net.parameters())
     write_row(name, (
         f"| `{name}` | {type(net).__name__} | {count:,} | {source} | {score} | {seed} | {runtime.describe_device()}, "
-        f"{datetime.date.today()} | `{command or f'make train NAME={name}'}` | {note} |"
+        f"{datetime.date.today()} | `make train NAME={name}` | {note} |"
     ))  # fmt: skip
 
 
@@ -412,7 +412,9 @@ def remeasure(name: str) -> None:
 
 
 if __name__ == "__main__":
-    plans = {**dict.fromkeys(PLANS, run), **dict.fromkeys(DECODERS, run_decoder), train_detector.NAME: lambda _: train_detector.run(record)}
+    from experiments import beyond_table  # here, not above: it needs this module
+
+    plans = {**dict.fromkeys(PLANS, run), **dict.fromkeys(beyond_table.SHIPPED.values(), beyond_table.run), **dict.fromkeys(DECODERS, run_decoder), train_detector.NAME: lambda _: train_detector.run(record)}
     if "--measure" in sys.argv:
         for chosen in sys.argv[2:]:
             remeasure(chosen)
