@@ -30,7 +30,7 @@ EQUIVALENT = {
     "hardest_first/hardest_by_one_number: operand dropped: tied = … -> tied = steps.double() - loss.double() / loss.double().max()": RANKING,
     "hardest_first/hardest_by_one_number: number off by one: tied = …": RANKING,
     "hardest_first/hardest_by_one_number: max dropped: tied = …": "l / (1 + l) lies below 1 and grows with l",
-    "hardest_first/hardest_by_one_number: keyword dropped: …": "sorted=True is what torch.topk does by itself",
+    "hardest_first/hardest_by_one_number: keyword dropped: return … -> return torch.topk(tied, many, largest=False).indices": "sorted=True is what torch.topk does by itself",
     "hardest_first/hardest_as_python_sorts: ceil for int: …": "steps are whole numbers",
     "hardest_first/hardest_as_python_sorts: int dropped: …": "tensors of one number compare as numbers do",
     "hardest_first/hardest_as_python_sorts: float dropped: …": "tensors of one number compare as numbers do",
