@@ -47,7 +47,7 @@ REFUSED = (
 def test_the_goal_is_above_pgd_and_below_smaller_steps(said) -> None:
     goal = open_task("ten_gradients").goal
     out = said(smaller_steps)
-    assert "✓ goal reached (goal 46.0 %, the course's pgd 42." in out and scores.best("10/ten_gradients") > goal + 2, out
+    assert "✓ goal reached (goal 40.0 %, the course's pgd 36." in out and scores.best("10/ten_gradients") > goal + 2, out
     assert "not yet at the goal" in said(task.pgd)
     assert task.success(lambda *a: smaller_steps(*a, start=False)) > goal, "the start is not what does it"
     assert task.success(lambda m, x, y, eps: attacks.fgsm(m, x, y, eps=eps)) < 20, "the network was trained on such pictures"
@@ -58,7 +58,7 @@ def test_a_stub_was_not_tried(said) -> None:
         """Docstring."""
         raise NotImplementedError
 
-    assert said(ten_gradients).startswith("Open task ten_gradients: not tried yet (goal 46.0 %, the course's pgd 42.")
+    assert said(ten_gradients).startswith("Open task ten_gradients: not tried yet (goal 40.0 %, the course's pgd 36.")
 
 
 @pytest.mark.parametrize("cheat, words", REFUSED, ids=range(len(REFUSED)))

@@ -18,7 +18,7 @@ def pgd(model: nn.Module, x: Tensor, y: Tensor, eps: float) -> Tensor:
 
 
 TASKS = (
-    OpenTask("ten_gradients", pgd, success, goal=46.0, minutes=20, hints=(
+    OpenTask("ten_gradients", pgd, success, goal=40.0, minutes=20, hints=(
         "PGD's ten steps are all of the same size. Is that the best size for the first step, and for the last one?",
         "Far from the goal a large step saves time; near it a large step jumps to and fro. Let the size fall from step to step.",
         "For k in range(10): the step eps * (1 - k / 10), along the sign, and back into the budget as before.",
