@@ -272,6 +272,10 @@ def run(name: str) -> None:
     loss = training.adversarial(quick(plan.attack, net), clean=plan.clean) if plan.attack else smoothed
     data.downloads.home().mkdir(parents=True, exist_ok=True)
     state = data.downloads.home() / f"{name}.training"  # a training that was killed goes on from there
+    how = {
+        "lr": plan.lr, "batch_size": plan.batch_size, "weight_decay": plan.weight_decay, "optimizer": plan.optimizer, "augment": plan.augment,
+        "seed": seed, "mixed": mixed,
+    }  # fmt: skip
 
     def watch(model: nn.Module) -> float:
         share = percent_right(model, test_set, 1000)
@@ -282,16 +286,12 @@ def run(name: str) -> None:
     if plan.near:
         views = runtime.generator(seed)
         near = torch.cat([near_views(x, train_set.boxes[:, 0], NEAR, views) for _ in range(2)])  # two views of each scene
-        training.train(
-            net, near, train_set.y.repeat(2), epochs=plan.near, lr=plan.lr, batch_size=plan.batch_size, weight_decay=plan.weight_decay,
-            augment=plan.augment, seed=seed, mixed=mixed, label=f"{name}, near views",
-        )  # fmt: skip
+        training.train(net, near, train_set.y.repeat(2), epochs=plan.near, label=f"{name}, near views", **how)
         print(f"{name} {time.time() - start:5.0f} s  near views", flush=True)
     if plan.warm:
         half = training.adversarial(quick(halved(plan.attack), net), clean=plan.clean)
         training.train(
-            net, x, train_set.y, epochs=plan.warm, lr=plan.lr, batch_size=plan.batch_size, weight_decay=plan.weight_decay, optimizer=plan.optimizer,
-            augment=plan.augment, loss=half, seed=seed, mixed=mixed, evaluate=watch, label=f"{name}, half the budget", resume=state.with_suffix(".warm"),
+            net, x, train_set.y, epochs=plan.warm, loss=half, evaluate=watch, label=f"{name}, half the budget", resume=state.with_suffix(".warm"), **how,
         )  # fmt: skip
     if plan.authors:
         as_its_authors(net, x, train_set.y, plan, watch)
@@ -300,14 +300,11 @@ def run(name: str) -> None:
         if plan.teacher:
             defenses.distillation.enlarge(teacher, plan.temperature, defenses.distillation.beside(teacher, x[:2]))
         defenses.distill(
-            teacher, x, None if plan.teacher else train_set.y, student=net, temperature=plan.temperature, epochs=plan.epochs, lr=plan.lr, batch_size=plan.batch_size,
-            weight_decay=plan.weight_decay, optimizer=plan.optimizer, seed=seed, evaluate=watch, label=name, resume=state,
+            teacher, x, None if plan.teacher else train_set.y, student=net, temperature=plan.temperature, epochs=plan.epochs, evaluate=watch,
+            label=name, resume=state, **how,
         )  # fmt: skip
     else:
-        training.train(
-            net, x, train_set.y, epochs=plan.epochs, lr=plan.lr, batch_size=plan.batch_size, weight_decay=plan.weight_decay,
-            optimizer=plan.optimizer, augment=plan.augment, loss=loss, seed=seed, mixed=mixed, evaluate=watch, label=name, resume=state,
-        )  # fmt: skip
+        training.train(net, x, train_set.y, epochs=plan.epochs, loss=loss, evaluate=watch, label=name, resume=state, **how)
     if plan.norm:
         training.fold_batch_norm(net.cpu(), learner.cpu())
     if plan.others:

@@ -76,14 +76,12 @@ def learn_at(model: nn.Module, x: Tensor, y: Tensor, *, temperature: float, **op
 
 def enlarge(model: nn.Module, factor: float, x: Tensor) -> None:
     """Multiply the model's logits by `factor`, in place: the weights and biases of its last layer. `x`: pictures to try it on."""
-    last = [p for part in [part for part in model.modules() if isinstance(part, nn.Linear | nn.Conv2d)][-1:] for p in part.parameters()]
-    before, kept = runtime.logits(model, x), [parameter.detach().clone() for parameter in last]
-    with torch.no_grad():
-        for parameter in last:
-            parameter.mul_(factor)
+    weights = training.score_weights(model)
+    before, kept = runtime.logits(model, x), [parameter.detach().clone() for parameter in weights]
+    training.scale_scores(model, factor)
     if not torch.allclose(runtime.logits(model, x), factor * before, rtol=1e-3, atol=1e-3 * factor * before.abs().max().item()):
         with torch.no_grad():
-            for parameter, old in zip(last, kept):
+            for parameter, old in zip(weights, kept):
                 parameter.copy_(old)
         raise ValueError(f"the answer of {type(model).__name__} is not that of its last linear or convolutional layer; a network that ends in its logits is expected.")
 

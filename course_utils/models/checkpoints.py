@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import os
 import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -133,9 +132,8 @@ def save(model: nn.Module, name: str) -> Path:
         beyond = "NaN, or numbers beyond half precision (65504)"
         raise ValueError(f"{lost} of the model for {name!r} holds {beyond}; train it again.")
     state |= packed(whole)
-    path, beside = folder() / f"{name}.pt", folder() / f".{name}.{os.getpid()}"
-    torch.save(state, beside)
-    beside.replace(path)  # a half-written file never looks complete
+    path = folder() / f"{name}.pt"
+    runtime.save_whole(state, path)
     return path
 
 

@@ -55,9 +55,14 @@ def temperature(scores: Tensor, y: Tensor) -> float:
     return 1 / inverse
 
 
-def scale_scores(model: nn.Sequential, factor: float) -> None:
-    """Multiply the scores of a chain by `factor`, in place: its last weights and biases, behind which all is linear."""
-    last = [layer for layer in model if isinstance(layer, (nn.Conv2d, nn.Linear))][-1]
+def score_weights(model: nn.Module) -> list[nn.Parameter]:
+    """The weights and biases of the last convolution or linear layer, behind which all is linear; none where there is no such layer."""
+    last = [layer for layer in model.modules() if isinstance(layer, nn.Conv2d | nn.Linear)][-1:]
+    return [parameter for layer in last for parameter in layer.parameters()]
+
+
+def scale_scores(model: nn.Module, factor: float) -> None:
+    """Multiply the scores of a chain by `factor`, in place, by its last weights and biases."""
     with torch.no_grad():
-        for parameter in last.parameters():
+        for parameter in score_weights(model):
             parameter.mul_(factor)

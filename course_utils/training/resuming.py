@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,6 +9,8 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
+
+from .. import runtime
 
 
 
@@ -36,9 +37,7 @@ class Kept:
         if torch.cuda.is_available():
             drawn["gpu"] = torch.cuda.get_rng_state()
         state = {name: part.state_dict() for name, part in self.parts.items()}
-        beside = self.path.with_name(f".{self.path.name}.{os.getpid()}")
-        torch.save({**state, "settings": self.settings, "history": [list(column) for column in history], "chance": drawn}, beside)
-        beside.replace(self.path)
+        runtime.save_whole({**state, "settings": self.settings, "history": [list(column) for column in history], "chance": drawn}, self.path)
 
     def take_up(self) -> tuple[list[float], list[float]]:
         """Go on from the state in the file, where there is one; the history so far."""
