@@ -1,7 +1,32 @@
 """The defenses, and what tests them."""
 
+from ..models.encoded import thermometer, thermometer_ramp
 from ..transforms import jpeg
+from .activation_pruning import activation_pruning
+from .bpda import bpda
 from .distillation import Scaled, at_temperature, distill, learn_at, soft_labels, softened
 from .expectation import expectation
+from .quilting import clean_patches, quilt
+from .resizing import random_resize_pad
+from .squeezing import bit_depth
+from .total_variation import tv_minimize
 
-__all__ = ["Scaled", "at_temperature", "distill", "expectation", "jpeg", "learn_at", "soft_labels", "softened"]
+__all__ = [
+    "Scaled",
+    "activation_pruning",
+    "at_temperature",
+    "bit_depth",
+    "bpda",
+    "clean_patches",
+    "distill",
+    "expectation",
+    "jpeg",
+    "learn_at",
+    "quilt",
+    "random_resize_pad",
+    "soft_labels",
+    "softened",
+    "thermometer",
+    "thermometer_ramp",
+    "tv_minimize",
+]
