@@ -2,10 +2,10 @@
 
 from ..models.encoded import thermometer, thermometer_ramp
 from ..transforms import jpeg
-from .activation_pruning import activation_pruning
 from .bpda import bpda
 from .distillation import Scaled, at_temperature, distill, learn_at, soft_labels, softened
 from .expectation import expectation
+from .pruning import activation_pruning
 from .quilting import clean_patches, quilt
 from .resizing import random_resize_pad
 from .squeezing import bit_depth

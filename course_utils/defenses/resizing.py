@@ -33,7 +33,7 @@ def random_resize_pad(
 def placing(size: Tensor, start: Tensor, side: int, high: int) -> Tensor:
     """For each picture the matrix that resizes `side` values to `size` and puts them from `start` on into `high` zeros: `[N, 1, high, side]`."""
     at = torch.arange(high, device=size.device) - start[:, None]  # which pixel of the resized picture, [N, high]
-    source = ((at + 0.5) * (side / size[:, None]) - 0.5).clamp(0, side - 1)
+    source = ((at.double() + 0.5) * (side / size[:, None]) - 0.5).clamp(0, side - 1)
     weights = (1 - (source[..., None] - torch.arange(side, device=size.device)).abs()).clamp_min(0)
     inside = (at >= 0) & (at < size[:, None])
     return (weights * inside[..., None])[:, None]
