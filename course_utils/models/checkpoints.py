@@ -16,9 +16,11 @@ from ..data import WORLDS, scenes
 from ..data.downloads import FetchError
 from .decoders import Decoder
 from .detector import Detector
+from .generator import Generator
 from .networks import (
     AENet10, AllConv, DenseNet10, FaceNet, LeNet, MadryNet, NiN, Normalized, SceneNet, SignNet, SmallVGG, StrideNet, TwoPairs,
 )  # fmt: skip
+from .pixelcnn import PixelCNN
 from .residual import ResNet
 from .speech import SpeechNet
 
@@ -96,6 +98,9 @@ NETWORKS: dict[str, Callable[[], nn.Module]] = {
     "smallvgg-signs": lambda: SmallVGG(_kinds("objects"), width=16),
     "nin-signs": lambda: NiN(_kinds("objects"), width=32),
     "nin-cifar10": lambda: NiN(width=32, dropout=0.1),  # a narrow network has little to drop
+    # Chapter 20: what PixelDefend and Defense-GAN take for the digits there are.
+    **{f"pixelcnn-{pictures}": PixelCNN for pictures in ("digits", "mnist")},
+    **{f"generator-{pictures}": Generator for pictures in ("digits", "mnist")},
 }
 # Chapter 06's decoders: which layers of which networks they give pictures back from, and what these layers answer.
 DECODED: dict[str, dict[str, tuple[int, ...]]] = {
