@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import copy
+import math
 import time
 from collections.abc import Callable
 from typing import NamedTuple
@@ -55,7 +56,7 @@ def pictures(source: str, split: str, n: int | None = None) -> Tensor:
 
 def likelihood(model: nn.Module, x: Tensor, _: Tensor) -> Tensor:
     """The PixelCNN's loss: the mean surprise of a pixel, in bits."""
-    return F.cross_entropy(model(x), model.rounded(x)[:, 0]) / 0.6931
+    return F.cross_entropy(model(x), model.rounded(x)[:, 0]) / math.log(2)
 
 
 def learn_pixels(net: models.PixelCNN, x: Tensor, plan: Likelihood, label: str, watch: Callable[[nn.Module], float]) -> None:
@@ -103,14 +104,14 @@ def penalty(critic: nn.Module, real: Tensor, fake: Tensor) -> Tensor:
     return (slope.flatten(1).norm(dim=1) - 1).square().mean()
 
 
-def play(net: models.Generator, x: Tensor, plan: Game, seed: int, say: Callable[[str], None]) -> models.Generator:
+def play(net: models.Generator, x: Tensor, plan: Game, say: Callable[[str], None]) -> models.Generator:
     """The game: the critic learns to tell drawn pictures from real ones, the generator to please it. Gives the running mean of the generators."""
     critic, mean = Encoder(1, 48).to(x.device), copy.deepcopy(net).requires_grad_(False)
     own, its = (torch.optim.Adam(part.parameters(), plan.slow, betas=(0.5, 0.9)) for part in (net, critic))
     fresh = lambda: torch.randn(plan.batch, net.codes, device=x.device)  # noqa: E731
     for step in range(plan.steps):
         for group in (*own.param_groups, *its.param_groups):
-            group["lr"] = plan.slow * min(1.0, 2 - 2 * step / plan.steps)
+            group["lr"] = plan.slow * min(1.0, 2 - 2 * step / plan.steps)  # the same for half of the game, then down to 0
         for _ in range(plan.critic):
             real = x[torch.randint(len(x), (plan.batch,), device=x.device)]
             fake = net(fresh()).detach()
@@ -125,16 +126,15 @@ def play(net: models.Generator, x: Tensor, plan: Game, seed: int, say: Callable[
     return mean.requires_grad_(True)
 
 
-def learn_digits(net: models.Generator, x: Tensor, plan: Game, label: str, say: Callable[[str], None], seed: int = 0) -> models.Generator:
-    """Train a generator: first as an autoencoder's decoder, then in the game."""
+def learn_digits(net: models.Generator, x: Tensor, plan: Game, label: str, seed: int = 0) -> models.Generator:
+    """Train a generator as an autoencoder's decoder, which is how it begins."""
     with runtime.seeded_weights(seed):
         whole = Autoencoder(net).to(x.device)
     training.train(
         whole, x, torch.zeros(len(x), dtype=torch.long), epochs=plan.epochs, batch_size=plan.batch, lr=plan.rate, optimizer="adam", weight_decay=0,
         loss=lambda model, pictures, _: model(pictures).mean(), label=f"{label}, autoencoder",
     )  # fmt: skip
-    say("autoencoder done")
-    return play(net, x, plan, seed, say) if plan.steps else net
+    return net
 
 
 def read(net: models.Generator, source: str, count: int) -> tuple[float, float, float]:
@@ -169,11 +169,19 @@ def run(name: str, record: Record, share: float = 1.0) -> None:
         learn_pixels(net, x, plan, name, watch)
     else:
         plan = Game()
-        net = learn_digits(net, x, plan._replace(steps=round(share * plan.steps)), name, say)
+        before = copy.deepcopy(learn_digits(net, x, plan, name))
+        net = play(net, x, plan._replace(steps=round(share * plan.steps)), say)
+        first, last = (read(part, source, count_read(share))[0] for part in (before, net))
+        say(f"projections of test digits are read: {first:.1f} % after the autoencoder, {last:.1f} % after the game")
     path = models.save(net, name)
     score, note = quality(name, share)
     record(name, f"{world}, {len(x):,} pictures", score, 0, note)
     print(f"{name}: {score}, {note}; {path.stat().st_size / 1e3:.0f} kB, {time.time() - start:.0f} s")
+
+
+def count_read(share: float) -> int:
+    """On how many test digits projections are measured."""
+    return max(20, round(share * READ))
 
 
 def quality(name: str, share: float = 1.0) -> tuple[str, str]:
@@ -187,7 +195,7 @@ def quality(name: str, share: float = 1.0) -> tuple[str, str]:
         right = 100 * measure.accuracy(lenet, defenses.pixel_defend(net, x, eps=REACH), y)
         how = f"{spent:.3f} bits per pixel on test digits in {net.levels} grey levels, {turned:.3f} on the same upside down"
         return f"{right:.2f} % of {TESTED:,}", f"{how}; the accuracy is that of `lenet-{source}` behind PixelDefend, eps {REACH}; without it {100 * measure.accuracy(lenet, x, y):.2f} %"
-    count = max(20, round(share * READ))
+    count = count_read(share)
     right, clean, apart = read(net, source, count)
     game = Game()
     how = f"the decoder of a variational autoencoder ({game.epochs} epochs), then a Wasserstein GAN with gradient penalty ({game.steps:,} steps)"

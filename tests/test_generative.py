@@ -45,7 +45,7 @@ def one_by_one(net: PixelCNN, x: Tensor, eps: float) -> Tensor:
 def artist(seed: int = 0) -> Generator:
     """A generator with large weights, whose pictures are of many greys and differ from each other."""
     with runtime.seeded_weights(seed):
-        net = Generator(codes=6, width=4)
+        net = Generator(codes=6, hidden=(12, 16))
     with torch.no_grad():
         for p in net.parameters():
             p.mul_(3)

