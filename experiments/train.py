@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from course_utils import attacks, data, defenses, layers, measure, models, runtime, training, visualize
-from experiments import distilling, train_detector
+from experiments import distilling, train_detector, train_generative
 from experiments.replayed import Replayed
 
 
@@ -419,7 +419,7 @@ def remeasure(name: str) -> None:
 if __name__ == "__main__":
     from experiments import beyond_table  # here, not above: it needs this module
 
-    plans = {**dict.fromkeys(PLANS, run), **dict.fromkeys(beyond_table.SHIPPED.values(), beyond_table.run), **dict.fromkeys(DECODERS, run_decoder), train_detector.NAME: lambda _: train_detector.run(record)}
+    plans = {**dict.fromkeys(PLANS, run), **dict.fromkeys(beyond_table.SHIPPED.values(), beyond_table.run), **dict.fromkeys(DECODERS, run_decoder), train_detector.NAME: lambda _: train_detector.run(record), **dict.fromkeys(train_generative.NAMES, partial(train_generative.run, record=record))}
     if "--measure" in sys.argv:
         for chosen in sys.argv[2:]:
             remeasure(chosen)

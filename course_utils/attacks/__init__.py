@@ -22,6 +22,7 @@ from .nes import nes
 from .noise import random_sign
 from .one_pixel import Generation, one_pixel, random_pixels
 from .printing import nonprintability, printable, printed, unprintable
+from .reparameterised import reparameterised
 from .robust_stickers import RobustStickers, robust_stickers, strongest
 from .rubbish import Rubbish, gradient_rubbish
 from .stickers import Stickers, random_stickers, scattered, stickers, stuck
@@ -37,6 +38,6 @@ __all__ = [
     "every_pixel", "fgsm", "fgv", "gradient_direction", "gradient_rubbish", "hidden_command", "hot_cold", "hot_cold_direction", "jsma",
     "kurakin_steps", "lbfgs", "least_likely", "lots", "lots_direction", "magnify", "magnify_direction", "mangle", "map_elites",
     "match_features", "nes", "nonprintability", "one_pixel", "paste", "pasted", "pgd", "printable", "printed", "random_pixels",
-    "random_sign", "random_stickers", "robust_stickers", "scattered", "smallest_scale", "steps_needed", "stickers", "strongest",
+    "random_sign", "random_stickers", "reparameterised", "robust_stickers", "scattered", "smallest_scale", "steps_needed", "stickers", "strongest",
     "stuck", "train_substitute", "transform_attack", "universal_perturbation", "unprintable", "working", "worst_change",
 ]  # fmt: skip
