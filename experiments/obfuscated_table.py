@@ -111,7 +111,7 @@ def squeezenet() -> nn.Module:
 def quilting() -> Fight:
     clean = data.load("photos", "train", 100, source="imagenet").x.to(runtime.device())
     patches = defenses.clean_patches(clean, 100_000, generator=generator(3))
-    return behind(squeezenet(), partial(defenses.quilt, patches=patches, neighbours=1), (2, 4, 8), steps=30, blind=True, size=100)
+    return behind(squeezenet(), partial(defenses.quilt, patches=patches, neighbours=1), (2, 4, 8), back=partial(defenses.soft_quilt, patches=patches[:2000]), steps=30, blind=True, size=100)
 
 
 PHOTOS: dict[str, Callable[[], Fight]] = {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from functools import partial
 
 import pytest
@@ -13,7 +12,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from course_utils import data, defenses, models
-from course_utils.defenses import quilting, resizing, total_variation
+from course_utils.defenses import resizing, total_variation
 from course_utils.runtime import generator
 
 stable = settings(deadline=None, max_examples=20, derandomize=True)
@@ -169,52 +168,6 @@ def test_slope_and_pull_are_transposes() -> None:
     for axis in (2, 3):
         force = total_variation.slope(some(seed=2, dtype=torch.float64), axis)  # 0 at the far edge
         assert torch.allclose((total_variation.slope(z, axis) * force).sum(), (z * total_variation.pull(force, axis)).sum())
-
-
-# ---------------------------------------------------------------- quilting
-
-
-def test_a_picture_whose_patches_are_known_comes_back() -> None:
-    x = some(2, 14)
-    own = x.unfold(2, 5, 3).unfold(3, 5, 3).permute(0, 2, 3, 1, 4, 5).reshape(-1, 3, 5, 5)
-    assert torch.allclose(defenses.quilt(x, own, neighbours=1), x)
-
-
-def test_every_pixel_comes_from_a_clean_patch_and_a_small_noise_does_not_matter() -> None:
-    x, patches = some(2, 13), torch.tensor([0.1, 0.4, 0.8])[:, None, None, None].expand(3, 3, 5, 5)
-    assert set(defenses.quilt(x, patches, neighbours=2).unique().tolist()) <= {v.item() for v in torch.tensor([0.1, 0.4, 0.8])}
-    nearest = defenses.quilt(0.4 + 0.1 * (x - 0.5), patches, neighbours=1)
-    assert torch.equal(nearest, torch.full_like(nearest, 0.4))
-
-
-def test_clean_patches_are_windows_of_the_pictures() -> None:
-    x = some(3, 9)
-    windows = {tuple(w.flatten().tolist()) for w in x.unfold(2, 5, 1).unfold(3, 5, 1).permute(0, 2, 3, 1, 4, 5).reshape(-1, 3, 5, 5)}
-    drawn = defenses.clean_patches(x, 60, generator=generator(4))
-    assert drawn.shape == (60, 3, 5, 5) and all(tuple(p.flatten().tolist()) in windows for p in drawn)
-    assert torch.equal(drawn, defenses.clean_patches(x, 60, generator=generator(4))) and len(drawn.unique(dim=0)) > 20
-
-
-def test_the_seam_is_the_cheapest_path() -> None:
-    cost = torch.rand(30, 5, 3, generator=generator(2), dtype=torch.float64)
-    stays = quilting.seam(cost, 5).long()
-    columns = stays.sum(2)  # where the path goes in each row
-    assert (columns <= 2).all() and (columns.diff(dim=1).abs() <= 1).all() and not stays[:, :, 3:].any()
-    own = cost.gather(2, columns[..., None])[..., 0].sum(1)
-    paths = [p for p in torch.cartesian_prod(*[torch.arange(3)] * 5) if (p.diff().abs() <= 1).all()]
-    assert torch.allclose(own, torch.stack([cost[:, torch.arange(5), p].sum(1) for p in paths]).amin(0))
-
-
-def test_a_thousand_pictures_are_quilted_in_a_minute() -> None:
-    x = some(100, 32)
-    patches, start = defenses.clean_patches(x, 10_000), time.perf_counter()
-    defenses.quilt(x, patches)
-    assert time.perf_counter() - start < 6, "a tenth of the pictures in a tenth of the minute"
-
-
-@pytest.mark.parametrize(("side", "begins"), [(32, [*range(0, 28, 3)]), (5, [0]), (6, [0, 1]), (48, [*range(0, 43, 3), 43])])
-def test_patches_cover_a_side(side: int, begins: list[int]) -> None:
-    assert quilting.starts(side, 5, 2) == begins
 
 
 # ---------------------------------------------------------------- resizing

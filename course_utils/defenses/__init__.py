@@ -8,7 +8,7 @@ from .distillation import Scaled, at_temperature, distill, learn_at, soft_labels
 from .expectation import expectation
 from .pixel_defend import pixel_defend
 from .pruning import activation_pruning
-from .quilting import clean_patches, quilt
+from .quilting import clean_patches, quilt, soft_quilt
 from .resizing import random_resize_pad
 from .squeezing import bit_depth
 from .total_variation import tv_minimize
@@ -31,6 +31,7 @@ __all__ = [
     "quilt",
     "random_resize_pad",
     "soft_labels",
+    "soft_quilt",
     "softened",
     "thermometer",
     "thermometer_ramp",

@@ -5,10 +5,11 @@ from __future__ import annotations
 import itertools
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from .. import runtime
-from ..runtime import check_count
+from ..runtime import check_count, check_positive
 
 
 def clean_patches(x: Tensor, count: int = 10_000, size: int = 5, *, generator: torch.Generator | None = None) -> Tensor:
@@ -58,7 +59,7 @@ def seam(cost: Tensor, size: int) -> Tensor:
     """
     total = [cost[:, 0]]
     for row in cost.unbind(1)[1:]:
-        padded = torch.nn.functional.pad(total[-1], (1, 1), value=torch.inf)
+        padded = F.pad(total[-1], (1, 1), value=torch.inf)
         total.append(row + padded.unfold(1, 3, 1).amin(2))
     columns = torch.arange(cost.shape[2], device=cost.device)
     path = [total[-1].argmin(1, keepdim=True)]
@@ -83,3 +84,20 @@ def fitting(x: Tensor, patches: Tensor, overlap: int, neighbours: int) -> int:
     if check_count(neighbours, "neighbours") > len(patches):
         raise ValueError(f"neighbours is {neighbours}, and there are only {len(patches)} patches; at most as many are expected.")
     return size
+
+
+def soft_quilt(x: Tensor, patches: Tensor, *, overlap: int = 2, heat: float = 0.1) -> Tensor:
+    """A smooth stand-in for `quilt`, for BPDA: at each place the mean of all patches, weighted by softmax(-|p - q|^2 / heat), overlaps averaged.
+
+    Pictures `[N, C, H, W]`, of which p are the windows, and clean `patches` q `[P, C, size, size]`. The smaller `heat`, the more it is the nearest one.
+    """
+    size, known = fitting(x, patches, overlap, 1), patches.to(x).flatten(1)
+    check_positive(heat, "heat", zero=False)
+    high, wide = x.shape[2:]
+    step = size - overlap
+    padded = F.pad(x, (0, -(wide - size) % step, 0, -(high - size) % step), mode="replicate")
+    windows = F.unfold(padded, size, stride=step).mT  # [N, places, C * size * size]
+    weights = ((2 * windows @ known.T - known.square().sum(1)) / heat).softmax(2)
+    made = F.fold((weights @ known).mT, padded.shape[2:], size, stride=step)
+    often = F.fold(F.unfold(torch.ones_like(padded), size, stride=step), padded.shape[2:], size, stride=step)
+    return (made / often)[..., :high, :wide]
