@@ -187,7 +187,7 @@ def test_one_grey_level_is_refused() -> None:
 def test_what_the_generator_draws_is_projected_on_itself() -> None:
     net = artist()
     x = net(net.draw(4, generator=generator(5))).detach()
-    found = defenses.project(net, x, steps=400, restarts=6, rate=60.0)
+    found = defenses.project(net, x, steps=400, restarts=12, rate=20.0, momentum=0.9)
     far = (net(net.draw(4, generator=generator(6))) - x).square().mean()
     assert found.distance.mean() < 0.05 * far
     assert torch.equal(found.x, net(found.z)) or torch.allclose(found.x, net(found.z), atol=1e-6)
