@@ -1,9 +1,9 @@
-"""Train chapter 20's generative networks: `make train NAME=pixelcnn-digits`, `generator-mnist` and so on.
+"""Train chapter 20's generative networks: `make train NAME=pixelcnn-signs`, `generator-mnist` and so on.
 
-A PixelCNN learns by likelihood; measured: bits per pixel, and how many test digits a LeNet reads behind PixelDefend. A generator begins as the decoder of a variational autoencoder (Kingma 2013),
+A PixelCNN learns by likelihood; measured: bits for each value, and how many test pictures AllConv recognises behind PixelDefend. A generator begins as the decoder of a variational autoencoder (Kingma 2013),
 so that there is a code for every kind of digit, and goes on against a critic, as a Wasserstein GAN with gradient penalty (Gulrajani 2017), which is
 Defense-GAN's; measured: how many test digits a LeNet reads in their projections on what the generator draws.
-Each takes minutes on a GPU; `python -m experiments.train_generative NAME --share 0.1` tries it with a tenth of the work.
+A PixelCNN takes ten minutes on one core of a CPU, a generator some on a GPU; `python -m experiments.train_generative NAME --share 0.1` tries it with a tenth of the work.
 """
 
 from __future__ import annotations
@@ -19,21 +19,22 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from course_utils import data, defenses, measure, models, runtime, training
+from course_utils import attacks, data, defenses, measure, models, runtime, training
+from course_utils.models.pixelcnn import planes
 
 Record = Callable[[str, str, str, int, str], None]
-SOURCES = {"digits": ("drawn", 30_000), "mnist": ("mnist", None)}
-NAMES = tuple(f"{kind}-{source}" for kind in ("pixelcnn", "generator") for source in SOURCES)
-TESTED, READ = 1000, 500  # test digits behind PixelDefend, and behind Defense-GAN, which takes longer
-REACH = 0.2  # the eps of PixelDefend where its network is measured
+SOURCES = {"digits": ("drawn", 30_000), "mnist": ("mnist", None), "signs": ("drawn", 4_000), "cifar10": ("cifar10", 4_000)}
+NAMES = ("generator-digits", "generator-mnist", "pixelcnn-signs", "pixelcnn-cifar10")
+SEEN, READ = 200, 500  # test pictures behind PixelDefend, and digits behind Defense-GAN
+REACH = 16 / 255  # the eps of PixelDefend where its network is measured
 
 
 class Likelihood(NamedTuple):
     """How a PixelCNN is trained."""
 
-    epochs: int = 16
-    rate: float = 0.003
-    batch: int = 128
+    epochs: int = 5
+    rate: float = 0.004
+    batch: int = 32
 
 
 class Game(NamedTuple):
@@ -49,9 +50,16 @@ class Game(NamedTuple):
     kept: float = 0.999  # the generator that is shipped is a running mean of the one that plays
 
 
-def pictures(source: str, split: str, n: int | None = None) -> Tensor:
-    """Digits `[N, 1, 28, 28]` of a source, on the device."""
-    return data.load("digits", split, n, source=source).x.to(runtime.device())
+def pictures(source: str, split: str, n: int | None = None) -> data.Pictures:
+    """Pictures of a source, on the device."""
+    found = data.load("digits" if source in ("digits", "mnist") else "objects", split, n, source=SOURCES[source][0])
+    return found._replace(x=found.x.to(runtime.device()), y=found.y.to(runtime.device()))
+
+
+def channels(source: str, n: int) -> Tensor:
+    """`n` channels of as many training pictures, by chance, as grey pictures `[n, 1, H, W]`."""
+    every = planes(pictures(source, "train", n).x)
+    return every[torch.randperm(len(every), generator=runtime.generator(0))[:n]]
 
 
 def likelihood(model: nn.Module, x: Tensor, _: Tensor) -> Tensor:
@@ -139,8 +147,7 @@ def learn_digits(net: models.Generator, x: Tensor, plan: Game, label: str, seed:
 
 def read(net: models.Generator, source: str, count: int) -> tuple[float, float, float]:
     """How well LeNet reads the projections of `count` test digits, in percent, how well the digits themselves, and how far the two are apart (RMSE)."""
-    test = data.load("digits", "test", count, source=SOURCES[source][0])
-    x, y, lenet = test.x.to(runtime.device()), test.y.to(runtime.device()), models.load(f"lenet-{source}")
+    (x, y, *_), lenet = pictures(source, "test", count), models.load(f"lenet-{source}")
     near = torch.cat([defenses.defense_gan(net, part) for part in x.split(100)])
     return 100 * measure.accuracy(lenet, near, y), 100 * measure.accuracy(lenet, x, y), (near - x).square().flatten(1).mean(1).sqrt().mean().item()
 
@@ -156,27 +163,29 @@ def run(name: str, record: Record, share: float = 1.0) -> None:
     runtime.seed_everything(0)
     with runtime.seeded_weights(0):
         net = models.checkpoints.NETWORKS[name]().to(runtime.device())
-    x = pictures(world, "train", None if share == 1 and most is None else round(share * (most or 60_000)))
     say = lambda text: print(f"{name} {time.time() - start:5.0f} s  {text}", flush=True)  # noqa: E731
+    count = None if share == 1 and most is None else round(share * (most or 60_000))
     if kind == "pixelcnn":
-        plan, held = Likelihood(), pictures(world, "test", TESTED)
-
-        def watch(model: nn.Module) -> float:
-            value = models.bits(model, held[:200]).mean().item()
-            say(f"{value:.3f} bits per pixel")
-            return value
-
-        learn_pixels(net, x, plan, name, watch)
+        held, trained = pictures(source, "test", 40).x, f"{world}, {count:,} channels of pictures"
+        learn_pixels(net, channels(source, count), Likelihood(), name, lambda model: watched(model, held, say))
     else:
-        plan = Game()
+        x, plan = pictures(source, "train", count).x, Game()
+        trained = f"{world}, {len(x):,} pictures"
         before = copy.deepcopy(learn_digits(net, x, plan, name))
         net = play(net, x, plan._replace(steps=round(share * plan.steps)), say)
         first, last = (read(part, source, count_read(share))[0] for part in (before, net))
         say(f"projections of test digits are read: {first:.1f} % after the autoencoder, {last:.1f} % after the game")
     path = models.save(net, name)
     score, note = quality(name, share)
-    record(name, f"{world}, {len(x):,} pictures", score, 0, note)
+    record(name, trained, score, 0, note)
     print(f"{name}: {score}, {note}; {path.stat().st_size / 1e3:.0f} kB, {time.time() - start:.0f} s")
+
+
+def watched(net: models.PixelCNN, held: Tensor, say: Callable[[str], None]) -> float:
+    """The bits on some test pictures, said aloud."""
+    value = models.bits(net, held).mean().item()
+    say(f"{value:.3f} bits for each value")
+    return value
 
 
 def count_read(share: float) -> int:
@@ -189,12 +198,11 @@ def quality(name: str, share: float = 1.0) -> tuple[str, str]:
     kind, source = name.split("-")
     net = models.load(name)
     if kind == "pixelcnn":
-        test = data.load("digits", "test", TESTED, source=SOURCES[source][0])
-        x, y, lenet = test.x.to(runtime.device()), test.y.to(runtime.device()), models.load(f"lenet-{source}")
-        spent, turned = models.bits(net, x).mean().item(), models.bits(net, x.flip(2)).mean().item()
-        right = 100 * measure.accuracy(lenet, defenses.pixel_defend(net, x, eps=REACH), y)
-        how = f"{spent:.3f} bits per pixel on test digits in {net.levels} grey levels, {turned:.3f} on the same upside down"
-        return f"{right:.2f} % of {TESTED:,}", f"{how}; the accuracy is that of `lenet-{source}` behind PixelDefend, eps {REACH}; without it {100 * measure.accuracy(lenet, x, y):.2f} %"
+        (x, y, *_), judge = pictures(source, "test", SEEN), models.load(f"allconv-{source}")
+        spent, noisy = (models.bits(net, part).mean().item() for part in (x, attacks.random_sign(x, eps=4 / 255, generator=runtime.generator(0))))
+        right = 100 * measure.accuracy(judge, defenses.pixel_defend(net, x, eps=REACH), y)
+        how = f"{spent:.3f} bits for each value of test pictures in {net.levels} levels, {noisy:.3f} with noise of 4/255"
+        return f"{right:.2f} % of {SEEN:,}", f"{how}; the accuracy is that of `allconv-{source}` behind PixelDefend, eps 16/255; without it {100 * measure.accuracy(judge, x, y):.2f} %"
     count = count_read(share)
     right, clean, apart = read(net, source, count)
     game = Game()

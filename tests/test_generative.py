@@ -124,9 +124,16 @@ def test_in_waves_it_gives_what_it_gives_pixel_by_pixel(eps: float, shape: tuple
 
 
 def test_the_shipped_one_in_waves_and_pixel_by_pixel() -> None:
-    net = models.load("pixelcnn-digits").double()
-    x = grey(1, 28, 28, seed=3)
-    assert torch.equal(defenses.pixel_defend(net, x, eps=0.3), one_by_one(net, x, 0.3))
+    net = models.load("pixelcnn-signs").double()
+    x = grey(1, 16, 16, seed=3)
+    assert torch.equal(defenses.pixel_defend(net, x), one_by_one(net, x, 16 / 255))
+
+
+def test_each_channel_of_a_colour_picture_is_a_grey_one() -> None:
+    net, x = sharp(), torch.cat([grey(2, seed=k) for k in range(3)], 1)
+    apart = [defenses.pixel_defend(net, x[:, k : k + 1], eps=0.3) for k in range(3)]
+    assert torch.equal(defenses.pixel_defend(net, x, eps=0.3), torch.cat(apart, 1))
+    assert torch.allclose(models.bits(net, x), torch.stack([models.bits(net, x[:, k : k + 1]) for k in range(3)]).mean(0))
 
 
 def test_it_goes_to_levels_within_eps_and_without_limits_to_the_likeliest() -> None:
@@ -160,7 +167,7 @@ def test_values_chosen_by_someone_else_are_what_is_decoded() -> None:
     ("change", "words"),
     [
         ({"cnn": nn.Conv2d(1, 1, 1).double()}, "a models.PixelCNN is expected"),
-        ({"x": torch.rand(2, 3, 5, 5).double()}, "3 channels"),
+        ({"x": torch.rand(3, 5, 5).double()}, "3 dimensions"),
         ({"x": torch.rand(2, 1, 5, 5)}, "float32"),
         ({"x": 2 + grey()}, "pixels in"),
         ({"x": grey()[:0]}, "empty batch"),
@@ -187,7 +194,7 @@ def test_one_grey_level_is_refused() -> None:
 def test_what_the_generator_draws_is_projected_on_itself() -> None:
     net = artist()
     x = net(net.draw(4, generator=generator(5))).detach()
-    found = defenses.project(net, x, steps=400, restarts=6, rate=60.0)
+    found = defenses.project(net, x, steps=400, restarts=12, rate=20.0, momentum=0.9)
     far = (net(net.draw(4, generator=generator(6))) - x).square().mean()
     assert found.distance.mean() < 0.05 * far
     assert torch.equal(found.x, net(found.z)) or torch.allclose(found.x, net(found.z), atol=1e-6)
