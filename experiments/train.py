@@ -131,6 +131,14 @@ PLANS = {
         "objects", "cifar10", 4, lr=0.1, norm=True, augment=training.shift_and_flip(4), mixed=False, note="a sixth of the paper's width, dropout 0.1",
     ),
     "nin-signs": Plan("objects", "drawn", 8, lr=0.1, pictures=12_000, norm=True, augment=training.shift_and_flip(2, flip=False), mixed=False),
+    # Chapter 20: as nin-*, on codes; a code has sixteen channels for one, and takes longer to learn from.
+    "nin-cifar10-thermometer": Plan(
+        "objects", "cifar10", 8, lr=0.1, norm=True, augment=training.shift_and_flip(4), mixed=False, note="as nin-cifar10, behind a thermometer code of 16 levels",
+    ),
+    "nin-signs-thermometer": Plan(
+        "objects", "drawn", 8, lr=0.1, pictures=12_000, norm=True, augment=training.shift_and_flip(2, flip=False), mixed=False,
+        note="as nin-signs, behind a thermometer code of 16 levels",
+    ),
     "smallvgg-signs": Plan("objects", "drawn", 8, lr=0.1, pictures=12_000, norm=True, augment=training.shift_and_flip(2, flip=False), mixed=False),
 }
 # Chapter 18. Madry's network and training (2017), and beside it plain training, FGSM alone at the same eps, and a twin of another start.

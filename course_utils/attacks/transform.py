@@ -64,6 +64,7 @@ def seeded(transform: Transform) -> Callable[[Tensor, torch.Generator], Tensor]:
     """The transform as a function of pictures and generator, whether it takes one or not."""
     if not callable(transform):
         raise ValueError(f"transform is a {type(transform).__name__}; a function of pictures [N, C, H, W] is expected.")
-    if "generator" in inspect.signature(transform).parameters:
+    called = transform.forward if isinstance(transform, nn.Module) else transform  # a module's own signature is hidden behind its call
+    if "generator" in inspect.signature(called).parameters:
         return lambda x, generator: transform(x, generator=generator)
     return lambda x, generator: transform(x)

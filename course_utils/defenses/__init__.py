@@ -1,7 +1,36 @@
 """The defenses, and what tests them."""
 
+from ..models.encoded import thermometer, thermometer_ramp
 from ..transforms import jpeg
+from .bpda import bpda
+from .dimensionality import intrinsic_dimensionality, lid_detector, logistic_regression
 from .distillation import Scaled, at_temperature, distill, learn_at, soft_labels, softened
 from .expectation import expectation
+from .pruning import activation_pruning
+from .quilting import clean_patches, quilt
+from .resizing import random_resize_pad
+from .squeezing import bit_depth
+from .total_variation import tv_minimize
 
-__all__ = ["Scaled", "at_temperature", "distill", "expectation", "jpeg", "learn_at", "soft_labels", "softened"]
+__all__ = [
+    "Scaled",
+    "activation_pruning",
+    "at_temperature",
+    "bit_depth",
+    "bpda",
+    "clean_patches",
+    "distill",
+    "expectation",
+    "intrinsic_dimensionality",
+    "jpeg",
+    "learn_at",
+    "lid_detector",
+    "logistic_regression",
+    "quilt",
+    "random_resize_pad",
+    "soft_labels",
+    "softened",
+    "thermometer",
+    "thermometer_ramp",
+    "tv_minimize",
+]

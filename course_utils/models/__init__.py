@@ -3,6 +3,7 @@
 from .checkpoints import available, classifier, decoder, load, save
 from .decoders import Decoder
 from .detector import Answer, Detections, Detector, best, class_losses, detect, detection_loss
+from .encoded import Encoded, Thermometer, ThermometerRamp, thermometer, thermometer_ramp
 from .nearest import Nearest
 from .networks import (
     AENet10, AllConv, Autoencoder, Chain, DenseNet10, FaceNet, LeNet, MadryNet, NiN, Normalized, SceneNet, SignNet, SmallVGG, StrideNet, TwoPairs,
@@ -12,7 +13,8 @@ from .restricted import Restricted
 from .speech import LogMel, SpeechNet
 
 __all__ = [
-    "AENet10", "AllConv", "Answer", "Autoencoder", "Chain", "Decoder", "DenseNet10", "Detections", "Detector", "FaceNet", "LeNet", "LogMel", "MadryNet",
+    "AENet10", "AllConv", "Answer", "Autoencoder", "Chain", "Decoder", "DenseNet10", "Detections", "Detector", "Encoded", "FaceNet", "LeNet", "LogMel", "MadryNet",
     "Nearest", "NiN", "Normalized", "ResNet", "Residual", "Restricted", "SceneNet", "SignNet", "SmallVGG", "SpeechNet", "StrideNet",
-    "TwoPairs", "available", "best", "class_losses", "classifier", "decoder", "detect", "detection_loss", "load", "save",
+    "Thermometer", "ThermometerRamp", "TwoPairs", "available", "best", "class_losses", "classifier", "decoder", "detect", "detection_loss", "load", "save",
+    "thermometer", "thermometer_ramp",
 ]  # fmt: skip

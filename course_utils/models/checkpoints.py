@@ -16,6 +16,7 @@ from ..data import WORLDS, scenes
 from ..data.downloads import FetchError
 from .decoders import Decoder
 from .detector import Detector
+from .encoded import Encoded, Thermometer
 from .networks import (
     AENet10, AllConv, DenseNet10, FaceNet, LeNet, MadryNet, NiN, Normalized, SceneNet, SignNet, SmallVGG, StrideNet, TwoPairs,
 )  # fmt: skip
@@ -96,6 +97,9 @@ NETWORKS: dict[str, Callable[[], nn.Module]] = {
     "smallvgg-signs": lambda: SmallVGG(_kinds("objects"), width=16),
     "nin-signs": lambda: NiN(_kinds("objects"), width=32),
     "nin-cifar10": lambda: NiN(width=32, dropout=0.1),  # a narrow network has little to drop
+    # Chapter 20: the same behind a thermometer code of 16 levels.
+    "nin-signs-thermometer": lambda: Encoded(Thermometer(16), NiN(_kinds("objects"), width=32, channels=48)),
+    "nin-cifar10-thermometer": lambda: Encoded(Thermometer(16), NiN(width=32, dropout=0.1, channels=48)),
 }
 # Chapter 06's decoders: which layers of which networks they give pictures back from, and what these layers answer.
 DECODED: dict[str, dict[str, tuple[int, ...]]] = {

@@ -161,10 +161,10 @@ class AllConv(Chain):
 class NiN(Chain):
     """Network in network as in the one-pixel paper, for 32x32. `width=192` and `dropout=0.5` are the paper's."""
 
-    def __init__(self, classes: int = 10, width: int = 192, dropout: float = 0.5) -> None:
+    def __init__(self, classes: int = 10, width: int = 192, dropout: float = 0.5, channels: int = 3) -> None:
         w, first, second = width, width * 5 // 6, width // 2
         super().__init__(
-            *conv(3, w, 5), *conv(w, first, 1), *conv(first, second, 1),
+            *conv(channels, w, 5), *conv(w, first, 1), *conv(first, second, 1),
             nn.MaxPool2d(3, 2, padding=1), nn.Dropout(dropout),
             *conv(second, w, 5), *conv(w, w, 1), *conv(w, w, 1),
             nn.AvgPool2d(3, 2, padding=1), nn.Dropout(dropout),
