@@ -6,6 +6,8 @@ from .bpda import bpda
 from .dimensionality import intrinsic_dimensionality, lid_detector, logistic_regression
 from .distillation import Scaled, at_temperature, distill, learn_at, soft_labels, softened
 from .expectation import expectation
+from .guarded import Guarded
+from .masking import MaskingReport, gradient_masking_report
 from .pruning import activation_pruning
 from .quilting import clean_patches, quilt
 from .resizing import random_resize_pad
@@ -13,6 +15,8 @@ from .squeezing import bit_depth
 from .total_variation import tv_minimize
 
 __all__ = [
+    "Guarded",
+    "MaskingReport",
     "Scaled",
     "activation_pruning",
     "at_temperature",
@@ -21,6 +25,7 @@ __all__ = [
     "clean_patches",
     "distill",
     "expectation",
+    "gradient_masking_report",
     "intrinsic_dimensionality",
     "jpeg",
     "learn_at",

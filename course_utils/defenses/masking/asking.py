@@ -12,6 +12,7 @@ from ...attacks.margins import lead
 from ...runtime import check_scores, watched
 
 Value = Callable[[Tensor, Tensor], Tensor]  # of scores [N, K] and classes [N], one number a picture [N]
+TOGETHER = 2**22  # pixels in one batch
 
 
 def cross_entropy(scores: Tensor, y: Tensor) -> Tensor:
@@ -27,16 +28,16 @@ def margin(scores: Tensor, y: Tensor) -> Tensor:
 class Asked:
     """A frozen network and what it says. refuses: the number of its answer "refused", or None; a refused picture has not fooled it.
 
-    trouble: what went wrong when a gradient was asked for ("" if nothing did); from then on all gradients are 0.
+    trouble: what went wrong when a gradient was asked for ("" if nothing did).
     """
 
     def __init__(self, model: nn.Module) -> None:
         self.model, self.refuses, self.trouble = model, getattr(model, "refuses", None), ""
 
     def scores(self, x: Tensor) -> Tensor:
-        """The scores `[N, K]` of pictures, without a gradient."""
+        """The scores `[N, K]` of pictures, in single precision at least, without a gradient."""
         with torch.no_grad():
-            return check_scores(self.model(x.clone()), len(x)).detach().float()
+            return torch.cat([wide(check_scores(self.model(part.clone()), len(part))) for part in x.split(at_once(x))])
 
     def fooled(self, scores: Tensor, y: Tensor) -> Tensor:
         """Which pictures are taken for another class, and not refused, `[N]`."""
@@ -48,22 +49,48 @@ class Asked:
         return self.fooled(self.scores(x), y)
 
     def classes(self, scores: Tensor) -> Tensor:
-        """The scores without the one that says "refused": what attacks work on."""
+        """The scores of the classes alone, without the one that says "refused": what attacks work on."""
         if self.refuses is None:
             return scores
-        return scores[:, [k for k in range(scores.shape[1]) if k != self.refuses % scores.shape[1]]]
+        kept = [k for k in range(scores.shape[1]) if k != self.refuses]
+        return scores[:, kept]
 
     def slope(self, x: Tensor, y: Tensor, value: Value = cross_entropy) -> tuple[Tensor, Tensor]:
         """The scores `[N, K]`, detached, and each picture's gradient of `value`, `[N, C, H, W]`: 0 where there is none."""
+        parts = [self.part(*part, value) for part in zip(x.split(at_once(x)), y.split(at_once(x)))]
+        return tuple(torch.cat(both) for both in zip(*parts))
+
+    def part(self, x: Tensor, y: Tensor, value: Value) -> tuple[Tensor, Tensor]:
+        """`slope` for one batch."""
         x = watched(x)
-        scores = check_scores(self.model(x.clone()), len(x))
-        found = None
+        try:
+            scores = check_scores(self.model(x.clone()), len(x))
+        except RuntimeError as error:  # such as numpy() of a tensor that a gradient is wanted for
+            return self.scores(x.detach()), self.without(x, f"its forward pass refuses to be differentiated ({first_line(error)})")
         if not scores.requires_grad:
-            self.trouble = self.trouble or "its scores have no gradient for the pixels"
-        else:
-            try:
-                found = torch.autograd.grad(value(self.classes(scores), y).sum(), x, allow_unused=True)[0]
-                self.trouble = self.trouble or ("" if found is not None else "its scores do not depend on the pixels in a way that can be differentiated")
-            except (RuntimeError, NotImplementedError) as error:
-                self.trouble = self.trouble or f"the backward pass fails ({str(error).splitlines()[0][:80]})"
-        return scores.detach().float(), torch.zeros_like(x) if found is None else found
+            return wide(scores), self.without(x, "no gradient leads from its scores back to the pixels")
+        try:
+            found = torch.autograd.grad(value(self.classes(scores), y).sum(), x, allow_unused=True)[0]
+        except (RuntimeError, NotImplementedError) as error:
+            return wide(scores), self.without(x, f"its backward pass fails ({first_line(error)})")
+        return wide(scores), self.without(x, "no gradient leads from its scores back to the pixels") if found is None else found
+
+    def without(self, x: Tensor, trouble: str) -> Tensor:
+        """No gradient: 0 everywhere, and what the trouble was."""
+        self.trouble = self.trouble or trouble
+        return torch.zeros_like(x)
+
+
+def wide(scores: Tensor) -> Tensor:
+    """Scores without their graph, as an ordinary tensor in single precision at least."""
+    scores = scores.detach().clone()
+    return scores if scores.dtype == torch.float64 else scores.float()
+
+
+def at_once(x: Tensor) -> int:
+    """How many pictures go into one batch."""
+    return max(1, TOGETHER // x[0].numel())
+
+
+def first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0][:90] if str(error).strip() else type(error).__name__

@@ -1,0 +1,119 @@
+"""From numbers to words: each check of the list, what was measured, and what it means if the number is on the wrong side.
+
+The thresholds stand in the middle of gaps measured by `benchmarks/masking.py` on networks that hide their gradients and on networks that do not.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from .contests import TOP, Shares
+from .looks import Numbers
+
+LIMITS = {  # above these a number speaks of a hidden gradient
+    "broken": 0.05, "zero": 0.1, "zero_margin": 0.1, "calls": 0.01, "company": 0.01, "two_gradients": 0.05, "refusal": 0.5,
+    "blind": 0.6, "foretold": 0.3, "jumps": 0.35, "needed": 3.0, "sizes": 0.55, "search": 0.25, "margin": 0.25, "one step": 0.25, "unbounded": 0.1, "curve": 0.25,
+}  # fmt: skip
+
+
+class Check(NamedTuple):
+    """A line of the list: the question, what was measured, and the finding in a sentence ("" where nothing is wrong)."""
+
+    question: str
+    measured: str
+    finding: str
+
+
+def percent(value: float) -> str:
+    return f"{100 * value:.0f} %"
+
+
+def check(question: str, measured: str, hidden: bool, sentence: str) -> Check:
+    return Check(question, measured, sentence if hidden else "")
+
+
+def of_looks(n: Numbers, trouble: str) -> list[Check]:
+    """What the direct looks found."""
+    beyond = {key: value > LIMITS[key] for key, value in n.items() if key in LIMITS}
+    worst = max(n["zero"], n["zero_margin"])
+    which = "cross-entropy" if n["zero"] >= n["zero_margin"] else "margin between the logits"
+    checks = [
+        check("Is there a gradient?", trouble or "yes", bool(trouble), f"There is no gradient: {trouble}."),
+        check("Is it finite?", f"not for {percent(n['broken'])}", beyond["broken"], f"For {percent(n['broken'])} of the pictures a score or a gradient is infinite or not a number."),
+        check(
+            "Is it other than 0?", f"exactly 0 for {percent(worst)}", worst > LIMITS["zero"] and not trouble,
+            f"For {percent(worst)} of the pictures the gradient of the {which} is exactly 0 in every pixel, so that no step along it can be told from another.",
+        ),
+        check(
+            "In most pixels?", f"exactly 0 in {percent(n['blind'])} of them", beyond["blind"] and not trouble and worst <= LIMITS["zero"],
+            f"Near the pictures the gradient is exactly 0 in {percent(n['blind'])} of the pixels, so that steps along it leave them as they are.",
+        ),
+        check(
+            "Does the network answer alike twice?", f"scores differ by {percent(n['calls'])} of their spread", beyond["calls"],
+            f"Two calls with the same pictures give different scores (by {percent(n['calls'])} of their spread; {percent(n['answers'])} of the answers change): a gradient is that of one draw.",
+        ),
+        check(
+            "Whatever else is asked?", f"scores differ by {percent(n['company'])}", beyond["company"] and not beyond["calls"],
+            f"The scores of a picture depend on its place in the batch or on the pictures beside it (they differ by {percent(n['company'])} of their spread).",
+        ),
+        check(
+            "Are two gradients the same?", f"cosine {n['two_gradients']:.2f}", n["two_gradients"] < 1 - LIMITS["two_gradients"] and not beyond["calls"],
+            f"Two gradients at the same pictures point in different directions (cosine {n['two_gradients']:.2f}).",
+        ),
+    ]  # fmt: skip
+    if "refusal" in n:
+        checks.append(check(
+            "Has the refusal a gradient?", f"not for {percent(n['refusal'])}", beyond["refusal"],
+            f"For {percent(n['refusal'])} of the pictures the gradient does not show what makes the network refuse: attacks that follow it run into the refusal blindly.",
+        ))  # fmt: skip
+    return checks + of_steps(n, bool(trouble) or beyond["calls"] or worst > LIMITS["zero"] or beyond["broken"])
+
+
+def of_steps(n: Numbers, settled: bool) -> list[Check]:
+    """What small steps showed. settled: there is no gradient, or no fixed one, that they could be held against."""
+    if settled:
+        return []
+    ratio = n["cosine"] / max(n["signs"], 1e-9)
+    return [
+        check(
+            "Does a small step do what the gradient says?", f"off by {percent(n['foretold'])}", n["foretold"] > LIMITS["foretold"],
+            f"A step of 0.001 does not do what the gradient says of it (off by {percent(n['foretold'])}): the gradient is not that of the scores.",
+        ),
+        check(
+            "How far would a picture have to move, by its gradient?", f"{n['needed']:.2g}", n["needed"] > LIMITS["needed"],
+            f"By the gradient's word all pixels would have to move by {n['needed']:.2g}, and from black to white it is only 1: the gradient has vanished.",
+        ),
+        check(
+            "Are the scores smooth?", f"a tenth of a step does {percent(n['jumps'])}", n["jumps"] > LIMITS["jumps"],
+            f"The scores jump: a change of 0.0001 does {percent(n['jumps'])} of what one of 0.001 does; where they are smooth it is 10 %.",
+        ),
+        check(
+            "Do its sizes stay?", f"cosine {n['cosine']:.2f}, signs {n['signs']:.2f}", n["signs"] > 0.2 and ratio < LIMITS["sizes"],
+            f"From place to place the gradient keeps its signs (agreement {n['signs']:.2f}) but not its sizes (cosine {n['cosine']:.2f}), as on a staircase with steep steps.",
+        ),
+    ]  # fmt: skip
+
+
+def of_contests(found: dict[str, Shares], steps: int) -> list[Check]:
+    """What the attacks found, each against the gradients in many steps."""
+    many = found["many steps"]
+    words = {
+        "one step": ("Do many steps beat one?", "one step along the gradient"), "margin": ("Does another loss find as much?", "the same steps on the margin between the logits"),
+        "random search": ("Do gradients beat a random search?", "a random search that asks for no gradient"),
+    }  # fmt: skip
+    checks = []
+    for name, (question, who) in words.items():
+        gaps = {k: v - many[k] for k, v in found[name].items()}
+        if not gaps:
+            checks.append(Check(question, "gradients fool 70 % in every budget", ""))
+            continue
+        k = max(gaps, key=lambda level: (round(gaps[level], 6), level))
+        measured = f"{percent(many[k])} against {percent(found[name][k])} at {k}/255"
+        limit = LIMITS["search" if name == "random search" else name]
+        checks.append(check(question, measured, gaps[k] > limit, f"Within {k}/255 {who} fools {percent(found[name][k])} of the pictures, {steps} steps on the cross-entropy only {percent(many[k])}."))
+    curve = list(many.items())
+    before, after = max(zip(curve, curve[1:]), key=lambda pair: pair[0][1] - pair[1][1])
+    return checks + [
+        check("Does no budget save all?", f"{percent(many[TOP])} at 255/255", many[TOP] < 1 - LIMITS["unbounded"], f"With no bound but [0, 1] the gradients fool only {percent(many[TOP])} of the pictures; any picture could be changed into any other."),
+        check("Does a larger budget help?", " ".join(percent(v)[:-2] for v in many.values()) + " %", before[1] - after[1] > LIMITS["curve"], f"A larger budget fools fewer: {percent(after[1])} within {after[0]}/255, {percent(before[1])} within {before[0]}/255."),
+    ]  # fmt: skip
