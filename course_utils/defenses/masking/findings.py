@@ -33,46 +33,60 @@ def check(question: str, measured: str, hidden: bool, sentence: str) -> Check:
 
 
 def of_looks(n: Numbers, trouble: str) -> list[Check]:
-    """What the direct looks found."""
-    beyond = {key: value > LIMITS[key] for key, value in n.items() if key in LIMITS}
-    worst = max(n["zero"], n["zero_margin"])
+    """What the direct looks found. trouble: why there is no gradient, or ""."""
+    there = check("Is there a gradient?", trouble or "yes", bool(trouble), f"There is no gradient: {trouble}.")
+    if trouble:
+        return [there, *of_answers(n)]
+    zero = max(n["zero"], n["zero_margin"])
+    settled = zero > LIMITS["zero"] or n["broken"] > LIMITS["broken"] or n["calls"] > LIMITS["calls"]
+    return [there, *of_presence(n, zero), *of_answers(n), *of_refusal(n), *([] if settled else of_steps(n))]
+
+
+def of_presence(n: Numbers, zero: float) -> list[Check]:
+    """Whether there is something in the gradients. zero: the share of pictures in which there is not."""
     which = "cross-entropy" if n["zero"] >= n["zero_margin"] else "margin between the logits"
+    return [
+        check("Is it finite?", f"not for {percent(n['broken'])}", n["broken"] > LIMITS["broken"], f"For {percent(n['broken'])} of the pictures a score or a gradient is infinite or not a number."),
+        check(
+            "Is it other than 0?", f"exactly 0 for {percent(zero)}", zero > LIMITS["zero"],
+            f"For {percent(zero)} of the pictures the gradient of the {which} is exactly 0 in every pixel: no step is better than any other.",
+        ),
+        check(
+            "In most pixels?", f"exactly 0 in {percent(n['blind'])} of them", n["blind"] > LIMITS["blind"] and zero <= LIMITS["zero"],
+            f"Near the pictures the gradient is exactly 0 in {percent(n['blind'])} of the pixels: steps along it leave them as they are.",
+        ),
+    ]  # fmt: skip
+
+
+def of_answers(n: Numbers) -> list[Check]:
+    """Whether the network says the same twice, and gives the same gradient."""
+    chance = n["calls"] > LIMITS["calls"]
     checks = [
-        check("Is there a gradient?", trouble or "yes", bool(trouble), f"There is no gradient: {trouble}."),
-        check("Is it finite?", f"not for {percent(n['broken'])}", beyond["broken"], f"For {percent(n['broken'])} of the pictures a score or a gradient is infinite or not a number."),
         check(
-            "Is it other than 0?", f"exactly 0 for {percent(worst)}", worst > LIMITS["zero"] and not trouble,
-            f"For {percent(worst)} of the pictures the gradient of the {which} is exactly 0 in every pixel, so that no step along it can be told from another.",
-        ),
-        check(
-            "In most pixels?", f"exactly 0 in {percent(n['blind'])} of them", beyond["blind"] and not trouble and worst <= LIMITS["zero"],
-            f"Near the pictures the gradient is exactly 0 in {percent(n['blind'])} of the pixels, so that steps along it leave them as they are.",
-        ),
-        check(
-            "Does the network answer alike twice?", f"scores differ by {percent(n['calls'])} of their spread", beyond["calls"],
+            "Does the network answer alike twice?", f"scores differ by {percent(n['calls'])} of their spread", chance,
             f"Two calls with the same pictures give different scores (by {percent(n['calls'])} of their spread; {percent(n['answers'])} of the answers change): a gradient is that of one draw.",
         ),
         check(
-            "Whatever else is asked?", f"scores differ by {percent(n['company'])}", beyond["company"] and not beyond["calls"],
-            f"The scores of a picture depend on its place in the batch or on the pictures beside it (they differ by {percent(n['company'])} of their spread).",
-        ),
-        check(
-            "Are two gradients the same?", f"cosine {n['two_gradients']:.2f}", n["two_gradients"] < 1 - LIMITS["two_gradients"] and not beyond["calls"],
-            f"Two gradients at the same pictures point in different directions (cosine {n['two_gradients']:.2f}).",
+            "Whatever else is asked?", f"scores differ by {percent(n['company'])} of their spread", n["company"] > LIMITS["company"] and not chance,
+            f"A picture's scores depend on its place in the batch or on the pictures beside it (they differ by {percent(n['company'])} of their spread).",
         ),
     ]  # fmt: skip
-    if "refusal" in n:
-        checks.append(check(
-            "Has the refusal a gradient?", f"not for {percent(n['refusal'])}", beyond["refusal"],
-            f"For {percent(n['refusal'])} of the pictures the gradient does not show what makes the network refuse: attacks that follow it run into the refusal blindly.",
-        ))  # fmt: skip
-    return checks + of_steps(n, bool(trouble) or beyond["calls"] or worst > LIMITS["zero"] or beyond["broken"])
+    if "two_gradients" in n:
+        differ = n["two_gradients"] < 1 - LIMITS["two_gradients"] and not chance
+        checks.append(check("Are two gradients the same?", f"cosine {n['two_gradients']:.2f}", differ, f"Two gradients at the same pictures point in different directions (cosine {n['two_gradients']:.2f})."))
+    return checks
 
 
-def of_steps(n: Numbers, settled: bool) -> list[Check]:
-    """What small steps showed. settled: there is no gradient, or no fixed one, that they could be held against."""
-    if settled:
+def of_refusal(n: Numbers) -> list[Check]:
+    """Whether gradients show what makes a network refuse; nothing for one that never does."""
+    if "refusal" not in n:
         return []
+    words = f"For {percent(n['refusal'])} of the pictures no gradient shows what makes the network refuse: an attack that follows the gradient runs into the refusal blindly."
+    return [check("Has the refusal a gradient?", f"not for {percent(n['refusal'])}", n["refusal"] > LIMITS["refusal"], words)]
+
+
+def of_steps(n: Numbers) -> list[Check]:
+    """What small steps showed, where there is a fixed gradient that they can be held against."""
     ratio = n["cosine"] / max(n["signs"], 1e-9)
     return [
         check(

@@ -14,7 +14,8 @@ from .contests import Shares, contests
 from .findings import Check, of_contests, of_looks
 from .looks import Numbers, foretold, jumps, present, refusal, same_twice, sizes
 
-IN_CONTESTS = 64  # pictures
+MOST, FEWEST, IN_CONTESTS = 200, 24, 64  # pictures
+USUAL = 3 * 32 * 32  # numbers in a picture; of larger ones fewer are taken
 
 
 class MaskingReport(NamedTuple):
@@ -44,7 +45,7 @@ class MaskingReport(NamedTuple):
 
 
 def gradient_masking_report(
-    model: nn.Module, x: Tensor, y: Tensor, *, attack: bool | None = True, most: int = 200, steps: int = 10, queries: int = 100,
+    model: nn.Module, x: Tensor, y: Tensor, *, attack: bool | None = True, most: int | None = None, steps: int = 10, queries: int = 100,
     generator: torch.Generator | None = None,
 ) -> MaskingReport:  # fmt: skip
     """Does the network hide its gradient from attacks (Athalye 2018)?
@@ -54,10 +55,11 @@ def gradient_masking_report(
     The budgets are the network's own: those in which its gradients fool some, but not most.
 
     x: pictures `[N, C, H, W]` in [0, 1], y: their classes `[N]`. Those that the network gets wrong are left out, and of the rest the first
-    `most` are used (for contests: 64). A network that can refuse has an attribute `refuses`, the number of that answer; a refused picture has not fooled it.
+    `most` are used (None: 200, of large pictures fewer; for contests 64). A network that can refuse has an attribute `refuses`, the number of that answer; a refused picture has not fooled it.
     attack: False for the direct looks alone, which need about 20 passes; None: contests only where these find nothing. steps, queries: of the contests.
     """
-    check_count(most, "most"), check_count(steps, "steps", least=2), check_count(queries, "queries")
+    check_count(steps, "steps", least=2), check_count(queries, "queries")
+    most = enough(x) if most is None else check_count(most, "most")
     labels, source = check_batch(x, y, model), generator or runtime.generator()
     if y is None:
         raise ValueError("y is None; the classes of the pictures are needed: the network's own answers would always be right.")
@@ -77,7 +79,17 @@ def gradient_masking_report(
     return MaskingReport(bool(findings), findings or ["No sign of a hidden gradient was found."], checks, numbers, shares, len(x))
 
 
+def enough(x: Tensor) -> int:
+    """How many pictures of this size are asked about: 200, of large ones fewer."""
+    runtime.check_pictures(x)
+    return max(FEWEST, min(MOST, MOST * USUAL // x[0].numel()))
+
+
 def looks(asked: Asked, x: Tensor, y: Tensor, source: torch.Generator) -> Numbers:
-    """All direct looks."""
-    numbers = same_twice(asked, x) | present(asked, x, y, source) | refusal(asked, x, y)
+    """All direct looks; the rest of them are spared where there is no gradient to look at."""
+    numbers = same_twice(asked, x)
+    asked.slope(x[:1], y[:1])
+    if asked.trouble:
+        return numbers
+    numbers |= present(asked, x, y, source) | refusal(asked, x, y)
     return numbers | foretold(asked, x, y, source) | jumps(asked, x, source) | sizes(asked, x, y, source)
