@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from course_utils import attacks, data, defenses, layers, measure, models, runtime, training, visualize
-from experiments import distilling, train_detector
+from experiments import distilling, train_detector, train_generative
 from experiments.replayed import Replayed
 
 
@@ -133,10 +133,10 @@ PLANS = {
     "nin-signs": Plan("objects", "drawn", 8, lr=0.1, pictures=12_000, norm=True, augment=training.shift_and_flip(2, flip=False), mixed=False),
     # Chapter 20: as nin-*, on codes; a code has sixteen channels for one, and takes longer to learn from.
     "nin-cifar10-thermometer": Plan(
-        "objects", "cifar10", 8, lr=0.1, norm=True, augment=training.shift_and_flip(4), mixed=False, note="as nin-cifar10, behind a thermometer code of 16 levels",
+        "objects", "cifar10", 20, lr=0.1, norm=True, augment=training.shift_and_flip(4), mixed=False, note="as nin-cifar10, behind a thermometer code of 16 levels",
     ),
     "nin-signs-thermometer": Plan(
-        "objects", "drawn", 8, lr=0.1, pictures=12_000, norm=True, augment=training.shift_and_flip(2, flip=False), mixed=False,
+        "objects", "drawn", 16, lr=0.1, pictures=16_000, norm=True, augment=training.shift_and_flip(2, flip=False), mixed=False,
         note="as nin-signs, behind a thermometer code of 16 levels",
     ),
     "smallvgg-signs": Plan("objects", "drawn", 8, lr=0.1, pictures=12_000, norm=True, augment=training.shift_and_flip(2, flip=False), mixed=False),
@@ -419,7 +419,7 @@ def remeasure(name: str) -> None:
 if __name__ == "__main__":
     from experiments import beyond_table  # here, not above: it needs this module
 
-    plans = {**dict.fromkeys(PLANS, run), **dict.fromkeys(beyond_table.SHIPPED.values(), beyond_table.run), **dict.fromkeys(DECODERS, run_decoder), train_detector.NAME: lambda _: train_detector.run(record)}
+    plans = {**dict.fromkeys(PLANS, run), **dict.fromkeys(beyond_table.SHIPPED.values(), beyond_table.run), **dict.fromkeys(DECODERS, run_decoder), train_detector.NAME: lambda _: train_detector.run(record), **dict.fromkeys(train_generative.NAMES, partial(train_generative.run, record=record))}
     if "--measure" in sys.argv:
         for chosen in sys.argv[2:]:
             remeasure(chosen)

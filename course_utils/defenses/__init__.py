@@ -3,11 +3,13 @@
 from ..models.encoded import thermometer, thermometer_ramp
 from ..transforms import jpeg
 from .bpda import bpda
+from .defense_gan import Projection, defense_gan, project
 from .dimensionality import intrinsic_dimensionality, lid_detector, logistic_regression
 from .distillation import Scaled, at_temperature, distill, learn_at, soft_labels, softened
 from .expectation import expectation
 from .guarded import Guarded
 from .masking import MaskingReport, gradient_masking_report
+from .pixel_defend import pixel_defend
 from .pruning import activation_pruning
 from .quilting import clean_patches, quilt
 from .resizing import random_resize_pad
@@ -17,12 +19,14 @@ from .total_variation import tv_minimize
 __all__ = [
     "Guarded",
     "MaskingReport",
+    "Projection",
     "Scaled",
     "activation_pruning",
     "at_temperature",
     "bit_depth",
     "bpda",
     "clean_patches",
+    "defense_gan",
     "distill",
     "expectation",
     "gradient_masking_report",
@@ -31,6 +35,8 @@ __all__ = [
     "learn_at",
     "lid_detector",
     "logistic_regression",
+    "pixel_defend",
+    "project",
     "quilt",
     "random_resize_pad",
     "soft_labels",

@@ -17,9 +17,11 @@ from ..data.downloads import FetchError
 from .decoders import Decoder
 from .detector import Detector
 from .encoded import Encoded, Thermometer
+from .generator import Generator
 from .networks import (
     AENet10, AllConv, DenseNet10, FaceNet, LeNet, MadryNet, NiN, Normalized, SceneNet, SignNet, SmallVGG, StrideNet, TwoPairs,
 )  # fmt: skip
+from .pixelcnn import PixelCNN
 from .residual import ResNet
 from .speech import SpeechNet
 
@@ -100,6 +102,9 @@ NETWORKS: dict[str, Callable[[], nn.Module]] = {
     # Chapter 20: the same behind a thermometer code of 16 levels.
     "nin-signs-thermometer": lambda: Encoded(Thermometer(16), NiN(_kinds("objects"), width=32, channels=48)),
     "nin-cifar10-thermometer": lambda: Encoded(Thermometer(16), NiN(width=32, dropout=0.1, channels=48)),
+    # Chapter 20: what PixelDefend and Defense-GAN take for the digits there are.
+    **{f"pixelcnn-{pictures}": PixelCNN for pictures in ("digits", "mnist")},
+    **{f"generator-{pictures}": Generator for pictures in ("digits", "mnist")},
 }
 # Chapter 06's decoders: which layers of which networks they give pictures back from, and what these layers answer.
 DECODED: dict[str, dict[str, tuple[int, ...]]] = {

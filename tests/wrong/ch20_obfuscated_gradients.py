@@ -1,0 +1,168 @@
+"""Wrong answers to the exercises of chapter 20: kind of mistake, answer, words that its message must hold."""
+
+import torch
+import torch.nn.functional as F
+
+from course_utils.checking.obfuscating import through
+from course_utils.checking.slips import gradient_of, own_score, total_loss
+from course_utils.checks.ch20_obfuscated_gradients import bpda_gradient, draws_gradient, of_mean_scores, to_thermometer
+
+seen: dict = {}  # what a stale answer leaves over
+
+
+def remembers(f):
+    def stale(*a):
+        first = next(v for v in a if isinstance(v, torch.Tensor) and v.is_floating_point())
+        key = (f.__name__, first.shape, first.dtype)
+        seen[key] = seen.get(key, 0) + f(*a)
+        return seen[key]
+
+    return stale
+
+
+def code(rule):
+    return lambda x, levels: torch.stack([rule(x, k / levels) for k in range(1, levels + 1)], 2).to(x.dtype).flatten(1, 2)
+
+
+def in_place(x, levels):
+    x *= levels
+    return torch.stack([x > k for k in range(1, levels + 1)], 2).float().flatten(1, 2)
+
+
+def never_ends(*_):
+    while True:
+        pass
+
+
+def same(z):
+    return z
+
+
+def bpda(loss=total_loss, value=lambda ahead, back, x: ahead(x), back=None):
+    return lambda n, ahead, b, x, y: through(n, value(ahead, b, x.detach()), back or b, x, y, loss)
+
+
+def with_graph(network, ahead, back, x, y):
+    z = x.detach().clone().requires_grad_()
+    s = back(z)
+    return torch.autograd.grad(total_loss(network(s + (ahead(z) - s).detach()), y), z, create_graph=True)[0]
+
+
+def by_backward(network, ahead, back, x, y):
+    z = x.detach().clone().requires_grad_()
+    s = back(z)
+    F.cross_entropy(network(s + (ahead(z) - s).detach()), y, reduction="sum").backward()
+    return z.grad
+
+
+def straight(network, ahead, back, x, y):
+    return gradient_of(total_loss, lambda z: network(ahead(z)), x, y)
+
+
+def shifts_x(network, ahead, back, x, y):
+    x += 0.001
+    return bpda_gradient(network, ahead, back, x, y)
+
+
+def training(network, ahead, back, x, y):
+    network.train()
+    return bpda_gradient(network, ahead, back, x, y)
+
+
+def draws(loss=total_loss, some=slice(None), combine=lambda g: sum(g) / len(g)):
+    return lambda n, d, x, y: combine([through(n, draw(x.detach()), same, x, y, loss) for draw in d[some]])
+
+
+def drops_a_draw(network, draws, x, y):
+    draws.pop()
+    return draws_gradient(network, draws, x, y)
+
+
+def of_mean_picture(network, draws, x, y):
+    return through(network, sum(d(x.detach()) for d in draws) / len(draws), same, x, y, total_loss)
+
+
+def chained(network, draws, x, y):
+    now = x.detach()
+    for draw in draws:
+        now = draw(now)
+    return through(network, now, same, x, y, total_loss)
+
+
+def switched_off(*a):
+    torch.set_grad_enabled(False)
+    return draws_gradient(*a)
+
+
+WRONG = {
+    "to_thermometer": (
+        ("another quantity", code(lambda x, t: (x - t).clamp(0, 1).floor()), "all zeros"),
+        ("off by one", lambda x, levels: torch.stack([x > k / levels for k in range(levels)], 2).to(x.dtype).flatten(1, 2), "begin at 0"),
+        ("off by one", code(lambda x, t: x >= t), "> and not >="),
+        ("off by one", lambda x, levels: torch.stack([x > k / (levels + 1) for k in range(1, levels + 1)], 2).to(x.dtype).flatten(1, 2), "k / (l + 1)"),
+        ("wrong sign", code(lambda x, t: x < t), "changed places"),
+        ("wrong axis", lambda x, levels: torch.stack([x > k / levels for k in range(1, levels + 1)], 1).to(x.dtype).flatten(1, 2), "stand together"),
+        ("wrong axis", lambda x, levels: torch.stack([x > k / levels for k in range(levels, 0, -1)], 2).to(x.dtype).flatten(1, 2), "from the end"),
+        ("another quantity", lambda x, levels: to_thermometer(x, levels) - F.pad(to_thermometer(x, levels).unflatten(1, (-1, levels))[:, :, 1:], (0, 0, 0, 0, 0, 1)).flatten(1, 2), "one-hot"),
+        ("another quantity", code(lambda x, t: (x - t).clamp(0, 1)), "ramps"),
+        ("wrong shape", lambda x, levels: torch.stack([x > k / levels for k in range(1, levels + 1)], 2).to(x.dtype), "shape"),
+        ("hard-coded constant", lambda x, levels: to_thermometer(x, 7), "shape"),
+        ("precision", lambda x, levels: to_thermometer(x, levels).bool(), "torch.bool"),
+        ("precision", lambda x, levels: to_thermometer(x, levels).float(), "torch.float32"),
+        ("batch of one only", lambda x, levels: to_thermometer(x[:1], levels).expand(len(x), -1, -1, -1), "is expected"),
+        ("in place", in_place, "place"),
+        ("stale", remembers(to_thermometer), "earlier call"),
+        ("no result", lambda x, levels: None, "returns nothing"),
+        ("no result", lambda x, levels: to_thermometer(x, levels).numpy(), "numpy"),
+        ("raises", lambda x, levels: x > torch.arange(levels), "size"),
+        ("endless", never_ends, "seconds"),
+    ),
+    "bpda_gradient": (
+        ("another quantity", bpda(value=lambda ahead, back, x: back(x)), "in the forward pass, too"),
+        ("argument ignored", lambda n, ahead, back, x, y: gradient_of(total_loss, n, x, y), "is expected"),
+        ("argument ignored", bpda(back=lambda z: z), "is expected"),
+        ("another quantity", lambda n, ahead, back, x, y: gradient_of(total_loss, n, ahead(x.detach()), y), "carried back"),
+        ("raises", straight, "grad"),
+        ("another quantity", bpda(value=lambda ahead, back, x: ahead(x) + back(x)), "added"),
+        ("another quantity", bpda(value=lambda ahead, back, x: ahead(back(x))), "must see ahead(x)"),
+        ("wrong sign", bpda(loss=lambda s, y: -total_loss(s, y)), "down the loss"),
+        ("another quantity", bpda(loss=F.cross_entropy), "averaged over the batch"),
+        ("another quantity", bpda(loss=lambda s, y: -own_score(s, y)), "differentiated instead"),
+        ("another quantity", bpda(loss=lambda s, y: total_loss(s.softmax(1), y)), "softmax"),
+        ("argument ignored", bpda(loss=lambda s, y: total_loss(s, s.argmax(1))), "prediction"),
+        ("batch of one only", bpda(loss=lambda s, y: total_loss(s[:1], y[:1])), "first picture"),
+        ("no absolute value", lambda *a: bpda_gradient(*a).sign(), "sign of the gradient"),
+        ("attached", with_graph, "graph"),
+        ("model changed", by_backward, "gradient"),
+        ("model changed", training, "mode"),
+        ("in place", shifts_x, "place"),
+        ("stale", remembers(bpda_gradient), "earlier call"),
+        ("precision", lambda *a: bpda_gradient(*a).float(), "torch.float"),
+        ("wrong shape", lambda *a: bpda_gradient(*a).sum(1), "shape"),
+        ("no result", lambda *a: None, "returns nothing"),
+    ),
+    "draws_gradient": (
+        ("off by one", draws(some=slice(1)), "first draw"),
+        ("stale", draws(some=slice(-1, None)), "last draw"),
+        ("another quantity", draws(combine=sum), "average them"),
+        ("another quantity", of_mean_picture, "pictures are averaged"),
+        ("another quantity", of_mean_scores, "scores are averaged"),
+        ("another quantity", lambda *a: of_mean_scores(*a, soft=True), "probabilities are averaged"),
+        ("argument ignored", lambda n, d, x, y: gradient_of(total_loss, n, x, y), "without the defense"),
+        ("another quantity", chained, "is expected"),
+        ("no absolute value", draws(combine=lambda g: sum(v.sign() for v in g) / len(g)), "signs are averaged"),
+        ("no absolute value", lambda *a: draws_gradient(*a).sign(), "sign of the gradient"),
+        ("wrong sign", draws(loss=lambda s, y: -total_loss(s, y)), "down the loss"),
+        ("another quantity", draws(loss=F.cross_entropy), "averaged over the batch"),
+        ("another quantity", draws(loss=lambda s, y: -own_score(s, y)), "differentiated instead"),
+        ("argument ignored", draws(loss=lambda s, y: total_loss(s, s.argmax(1))), "prediction"),
+        ("raises", lambda n, d, x, y: gradient_of(total_loss, lambda z: n(d[0](z)), x, y), "grad"),
+        ("hard-coded constant", draws(combine=lambda g: sum(g) / 4), "is expected"),
+        ("in place", drops_a_draw, "place"),
+        ("state changed", switched_off, "grad"),
+        ("stale", remembers(draws_gradient), "earlier call"),
+        ("precision", lambda *a: draws_gradient(*a).float(), "torch.float"),
+        ("wrong shape", lambda *a: draws_gradient(*a)[0], "shape"),
+        ("no result", lambda *a: None, "returns nothing"),
+    ),
+}
