@@ -84,12 +84,22 @@ def contests(asked: Asked, x: Tensor, y: Tensor, source: torch.Generator, *, ste
     The searches are tried in the two largest budgets in which the gradients fool less than 70 %: in smaller ones nobody finds anything, in
     larger ones nobody can find more.
     """
-    found = {"many steps": {k: share_of(descend(asked, x, y, k / 255, source, steps=steps)) for k in LEVELS}}
+    found = {"elsewhere": {TOP: share_of(other_answers(asked, x, y, source))}}
+    found |= {"many steps": {k: share_of(descend(asked, x, y, k / 255, source, steps=steps)) for k in LEVELS}}
     found["one step"] = {k: share_of(descend(asked, x, y, k / 255, source, steps=1, random=False)) for k in LEVELS[:-1]}
     open_ones = [k for k in LEVELS[:-1] if found["many steps"][k] < 0.7][-2:]
     found["random search"] = {k: share_of(squares(asked, x, y, k / 255, source, queries=queries)) for k in open_ones}
     found["margin"] = {k: share_of(descend(asked, x, y, k / 255, source, steps=steps, value=margin)) for k in open_ones}
     return found
+
+
+def other_answers(asked: Asked, x: Tensor, y: Tensor, source: torch.Generator) -> Tensor:
+    """For which of the pictures the network answers anything else anywhere, `[N]`: to black, grey, white, noise, the other pictures and their negatives."""
+    flat = torch.stack([torch.full_like(x[0], v) for v in (0.0, 0.5, 1.0)])
+    asked_about = torch.cat([flat, torch.rand(x[:8].shape, generator=source).to(x), x, 1 - x])
+    says = asked.scores(asked_about).argmax(1)
+    says = says[says != (-1 if asked.refuses is None else asked.refuses)]
+    return (says != y[:, None]).any(1)
 
 
 def share_of(fooled: Tensor) -> float:

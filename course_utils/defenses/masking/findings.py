@@ -125,9 +125,9 @@ def of_contests(found: dict[str, Shares], steps: int) -> list[Check]:
         measured = f"{percent(many[k])} against {percent(found[name][k])} at {k}/255"
         limit = LIMITS["search" if name == "random search" else name]
         checks.append(check(question, measured, gaps[k] > limit, f"Within {k}/255 {who} fools {percent(found[name][k])} of the pictures, {steps} steps on the cross-entropy only {percent(many[k])}."))
-    curve = list(many.items())
+    curve, possible = list(many.items()), found["elsewhere"][TOP]
     before, after = max(zip(curve, curve[1:]), key=lambda pair: pair[0][1] - pair[1][1])
     return checks + [
-        check("Does no budget save all?", f"{percent(many[TOP])} at 255/255", many[TOP] < 1 - LIMITS["unbounded"], f"With no bound but [0, 1] the gradients fool only {percent(many[TOP])} of the pictures; any picture could be changed into any other."),
+        check("Does no budget save all?", f"{percent(many[TOP])} at 255/255", many[TOP] < possible - LIMITS["unbounded"], f"With no bound but [0, 1] the gradients fool only {percent(many[TOP])} of the pictures, though any picture could be changed into any other."),
         check("Does a larger budget help?", " ".join(percent(v)[:-2] for v in many.values()) + " %", before[1] - after[1] > LIMITS["curve"], f"A larger budget fools fewer: {percent(after[1])} within {after[0]}/255, {percent(before[1])} within {before[0]}/255."),
     ]  # fmt: skip
