@@ -79,7 +79,7 @@ FOUND = (
     ("wrong sign", by(lambda s, y: (s == y[:, None]).any(1)), "still y"),
     ("wrong sign", by(lambda s, y: (s == y[:, None]).all(1)), "turn it round"),
     ("argument ignored", by(lambda s, y: (s != s[:, :1]).any(1)), "compare with y"),
-    ("argument ignored", lambda m, x, y, e, n: any_other(says(m, x, e, n), m(x.detach()).argmax(1)), "own answer"),
+    ("argument ignored", lambda m, x, y, e, n: any_other(says(m, x, e, n), m(x.detach()).argmax(1)), "compare with y"),
     ("argument ignored", lambda m, x, y, e, n: found_by_chance(m, x, y, 1.0, n), "eps is not used"),
     ("hard-coded constant", lambda m, x, y, e, n: found_by_chance(m, x, y, 0.5, n), "is expected"),
     ("no clip", by(any_other, clip=False), "clip"),
