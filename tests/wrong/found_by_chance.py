@@ -93,7 +93,7 @@ FOUND = (
     ("wrong shape", by(lambda s, y: (s != y[:, None]).any()), "whole batch"),
     ("wrong axis", by(lambda s, y: (s != y[:, None]).any(0)), "each try"),
     ("batch of one only", lambda m, x, y, e, n: found_by_chance(m, x, y, e, n[:1].expand_as(n)), "tries of its own"),
-    ("random", draws_its_own, "is expected"),
+    ("random", draws_its_own, "random numbers"),
     ("in place", in_place, "place"),
     ("in place", moves_x, "place"),
     ("model changed", trains, "mode"),
