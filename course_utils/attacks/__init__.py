@@ -21,6 +21,7 @@ from .mutation import Pixels
 from .nes import nes
 from .noise import random_sign
 from .one_pixel import Generation, one_pixel, random_pixels
+from .past_detector import past_detector
 from .printing import nonprintability, printable, printed, unprintable
 from .reparameterised import reparameterised
 from .robust_stickers import RobustStickers, robust_stickers, strongest
@@ -33,11 +34,12 @@ bim = basic_iterative
 
 __all__ = [
     "Camera", "Changed", "Coarse", "DPatch", "Elites", "Generation", "Hidden", "L2Ball", "LADDER", "MaxBall", "Oracle", "Patch",
-    "Patterns", "Pixels", "Refused", "RobustStickers", "Rubbish", "Scaled", "Stickers", "Substitute", "Universal", "adversarial_patch",
-    "augmented", "basic_iterative", "beyond_pixels", "bim", "carlini_wagner", "change_needed", "corners", "deepfool", "dpatch",
-    "every_pixel", "fgsm", "fgv", "gradient_direction", "gradient_rubbish", "hidden_command", "hot_cold", "hot_cold_direction", "jsma",
-    "kurakin_steps", "lbfgs", "least_likely", "lots", "lots_direction", "magnify", "magnify_direction", "mangle", "map_elites",
-    "match_features", "nes", "nonprintability", "one_pixel", "paste", "pasted", "pgd", "printable", "printed", "random_pixels",
-    "random_sign", "random_stickers", "reparameterised", "robust_stickers", "scattered", "smallest_scale", "steps_needed", "stickers", "strongest",
-    "stuck", "train_substitute", "transform_attack", "universal_perturbation", "unprintable", "working", "worst_change",
+    "Patterns", "Pixels", "Refused", "RobustStickers", "Rubbish", "Scaled", "Stickers", "Substitute", "Universal",
+    "adversarial_patch", "augmented", "basic_iterative", "beyond_pixels", "bim", "carlini_wagner", "change_needed", "corners",
+    "deepfool", "dpatch", "every_pixel", "fgsm", "fgv", "gradient_direction", "gradient_rubbish", "hidden_command", "hot_cold",
+    "hot_cold_direction", "jsma", "kurakin_steps", "lbfgs", "least_likely", "lots", "lots_direction", "magnify",
+    "magnify_direction", "mangle", "map_elites", "match_features", "nes", "nonprintability", "one_pixel", "past_detector", "paste",
+    "pasted", "pgd", "printable", "printed", "random_pixels", "random_sign", "random_stickers", "reparameterised",
+    "robust_stickers", "scattered", "smallest_scale", "steps_needed", "stickers", "strongest", "stuck", "train_substitute",
+    "transform_attack", "universal_perturbation", "unprintable", "working", "worst_change",
 ]  # fmt: skip

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from ..checking import PICTURES, Exercise, slips
 from ..checking.battery import ASKING
+from ..checking.by_chance import added_up, answers, judged, moved, sought
 from ..checking.obfuscating import coded, drawn, sealed, through
 from ..models.encoded import thermometer
 from ..runtime import frozen
@@ -31,6 +32,11 @@ def draws_gradient(network: nn.Module, draws: list, x: Tensor, y: Tensor) -> Ten
     """The mean over the draws of the gradients by BPDA with the identity."""
     with frozen(network):
         return sum(through(network, draw(x.detach()), same, x, y, slips.total_loss) for draw in draws) / len(draws)
+
+
+def found_by_chance(model: nn.Module, x: Tensor, y: Tensor, eps: float, noise: Tensor) -> Tensor:
+    """Whether the model says another class than y at one of the places clip(x + eps * noise): [N]."""
+    return (answers(model, x, eps, noise) != y[:, None]).any(1)
 
 
 def same(x: Tensor) -> Tensor:
@@ -117,5 +123,32 @@ EXERCISES = (
         (over(F.cross_entropy), AVERAGE),
         (over(lambda s, y: -slips.total_loss(s, y)), "the sign is wrong: this goes down the loss."),
         *((over(value), sentence) for value, sentence in slips.LOSSES),
+    )),
+    Exercise("found_by_chance", found_by_chance, sought, battery=(*PICTURES, ASKING), difficulty=2, minutes=10, what="who was found", hints=(
+        "For one try: the place x + eps * noise, clipped; the network's class there; is it another one than y? One place that fools is enough.",
+        "All places are one batch: (x[:, None] + eps * noise).clamp(0, 1).flatten(0, 1); the classes go back into [N, T]; then .any(1). No gradient is wanted: torch.no_grad().",
+        "says = model(places).argmax(1).view(noise.shape[:2]); return (says != y[:, None]).any(1).",
+    ), mistakes=(
+        (judged(lambda says, y: (says != y[:, None]).all(1)), "a picture counts only where every place fools; one is enough."),
+        (judged(lambda says, y: says[:, 0] != y), "only the first try is looked at; one of all is enough."),
+        (judged(lambda says, y: says[:, -1] != y), "only the last try is looked at; keep what the earlier ones have found."),
+        (judged(lambda says, y: (says == y[:, None]).any(1)), "this says where the class is still y; found is where it is another one."),
+        (judged(lambda says, y: (says == y[:, None]).all(1)), "this says who was not found; turn it round."),
+        (lambda model, x, y, eps, noise: (answers(model, x, eps, noise) != answers(model, x, 0.0, noise)[:, :1]).any(1), "the network is compared with its own answers, at x or at another place; compare with y, the classes that are given."),
+        (judged(lambda says, y: (says != says[:, :1]).any(1)), "the network is compared with its own answers, at x or at another place; compare with y, the classes that are given."),
+        (judged(lambda says, y: (says != y[:, None]).any(1), clip=False), "places outside [0, 1] are not clipped; .clamp(0, 1) before the network is asked."),
+        (moved(lambda x, eps, noise: (x, 1.0, noise)), "eps is not used; the places are x + eps * noise."),
+        (moved(lambda x, eps, noise: (x, eps, noise.sign())), "the signs of noise are used; use its values."),
+        (moved(lambda x, eps, noise: (x, eps, -noise)), "the noise is taken off; add it: x + eps * noise."),
+        (moved(lambda x, eps, noise: (0 * x, eps, noise)), "this is the noise alone; add it to x."),
+        (moved(lambda x, eps, noise: (x, 0.0, noise)), "the network is asked about x; ask about x + eps * noise."),
+        (moved(lambda x, eps, noise: (x, eps, noise[:1].expand_as(noise))), "all pictures move as the first one does; each has tries of its own."),
+        (moved(lambda x, eps, noise: (x, eps, noise.mean(1, keepdim=True))), "the tries are averaged into one place; each is a place of its own."),
+        (judged(lambda says, y: (says != y[:, None]).to(torch.float32).mean(1)), "this is the share of the places that fool; say whether there is one."),
+        (judged(lambda says, y: (says != y[:, None]).sum(1)), "this counts the places that fool; say whether there is one."),
+        (judged(lambda says, y: (says != y[:, None]).any()), "this is one answer for the whole batch; give one for each picture: .any(1)."),
+        (judged(lambda says, y: (says != y[:, None]).any(0)), "this is one answer for each try; give one for each picture: .any(1)."),
+        (lambda model, x, y, eps, noise: found_by_chance(model, x, y, eps, noise) | (answers(model, x, 0.0, noise)[:, 0] != y), "x itself is asked about, too; only the places count."),
+        (added_up, "each try begins where the last one ended; each begins at x."),
     )),
 )  # fmt: skip

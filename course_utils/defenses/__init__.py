@@ -4,8 +4,11 @@ from ..models.encoded import thermometer, thermometer_ramp
 from ..transforms import jpeg
 from .bpda import bpda
 from .defense_gan import Projection, defense_gan, project
+from .dimensionality import intrinsic_dimensionality, lid_detector, logistic_regression
 from .distillation import Scaled, at_temperature, distill, learn_at, soft_labels, softened
 from .expectation import expectation
+from .guarded import Guarded
+from .masking import MaskingReport, gradient_masking_report
 from .pixel_defend import pixel_defend
 from .pruning import activation_pruning
 from .quilting import clean_patches, quilt, soft_quilt
@@ -14,6 +17,8 @@ from .squeezing import bit_depth
 from .total_variation import tv_minimize
 
 __all__ = [
+    "Guarded",
+    "MaskingReport",
     "Projection",
     "Scaled",
     "activation_pruning",
@@ -24,8 +29,12 @@ __all__ = [
     "defense_gan",
     "distill",
     "expectation",
+    "gradient_masking_report",
+    "intrinsic_dimensionality",
     "jpeg",
     "learn_at",
+    "lid_detector",
+    "logistic_regression",
     "pixel_defend",
     "project",
     "quilt",

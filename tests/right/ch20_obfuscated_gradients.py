@@ -3,6 +3,8 @@
 import torch
 import torch.nn.functional as F
 
+from tests.right.found_by_chance import CHANCE
+
 # ---------------------------------------------------------------- to_thermometer
 
 
@@ -88,4 +90,5 @@ RIGHT = {
     "to_thermometer": (by_comparing, level_by_level, channel_by_channel),
     "bpda_gradient": (by_detaching, in_two_steps, by_a_function),
     "draws_gradient": (by_mean_loss, draw_by_draw, in_one_batch),
+    "found_by_chance": CHANCE,
 }

@@ -6,6 +6,7 @@ import torch.nn.functional as F
 from course_utils.checking.obfuscating import through
 from course_utils.checking.slips import gradient_of, own_score, total_loss
 from course_utils.checks.ch20_obfuscated_gradients import bpda_gradient, draws_gradient, of_mean_scores, to_thermometer
+from tests.wrong.found_by_chance import FOUND
 
 seen: dict = {}  # what a stale answer leaves over
 
@@ -165,4 +166,5 @@ WRONG = {
         ("wrong shape", lambda *a: draws_gradient(*a)[0], "shape"),
         ("no result", lambda *a: None, "returns nothing"),
     ),
+    "found_by_chance": FOUND,
 }

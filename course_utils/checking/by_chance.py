@@ -1,0 +1,59 @@
+"""For the exercise on a random search: places around pictures of which some fool a network, with what comes out where they are judged in a wrong way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import torch
+from torch import Tensor, nn
+
+from ..runtime import frozen, generator
+from .exercise import Case
+from .probes import probe
+
+Judge = Callable[[Tensor, Tensor], Tensor]  # classes [N, T] at the places and y [N] to [N]
+
+
+def sought() -> Iterator[Case]:
+    """Pictures with several, with few and with one place each; y is what the network says at one of the places, so that some are never fooled.
+
+    In the second case all places lie on one side: the network says other things there than at x.
+    """
+    for seed, count, tries, eps, low in ((3, 24, 5, 0.37, -1.0), (4, 20, 3, 0.83, 0.1), (5, 16, 1, 0.41, -1.0)):
+        model, x, _ = probe(channels=2, count=count)
+        noise = low + (1 - low) * torch.rand((count, tries, *x.shape[1:]), generator=generator(seed))
+        says = answers(model, x, eps, noise)
+        y = says[torch.arange(count), torch.arange(count) % tries]
+        y = torch.where(torch.arange(count) % 4 == 3, (y + 1) % 4, y)  # some that the first place fools, too
+        yield {"model": model, "x": x, "y": y, "eps": eps, "noise": noise}
+
+
+def answers(model: nn.Module, x: Tensor, eps: float, noise: Tensor, clip: bool = True) -> Tensor:
+    """The network's classes at the places, [N, T]."""
+    places = x.detach()[:, None] + eps * noise.detach()
+    with frozen(model), torch.no_grad():
+        return model((places.clamp(0, 1) if clip else places).flatten(0, 1)).argmax(1).view(noise.shape[:2])
+
+
+def judged(rule: Judge, clip: bool = True) -> Callable[..., Tensor]:
+    """The search with another judgement."""
+    return lambda model, x, y, eps, noise: rule(answers(model, x, eps, noise, clip), y)
+
+
+def moved(change: Callable[[Tensor, float, Tensor], tuple[Tensor, float, Tensor]]) -> Callable[..., Tensor]:
+    """The search at other places: change(x, eps, noise) gives others of the three."""
+
+    def wrong(model: nn.Module, x: Tensor, y: Tensor, eps: float, noise: Tensor) -> Tensor:
+        return (answers(model, *change(x, eps, noise)) != y[:, None]).any(1)
+
+    return wrong
+
+
+def added_up(model: nn.Module, x: Tensor, y: Tensor, eps: float, noise: Tensor) -> Tensor:
+    """The tries are added up, each from where the last one ended."""
+    at, fooled = x.detach(), torch.zeros_like(y, dtype=torch.bool)
+    for k in range(noise.shape[1]):
+        at = (at + eps * noise[:, k]).clamp(0, 1)
+        with frozen(model), torch.no_grad():
+            fooled = fooled | (model(at).argmax(1) != y)
+    return fooled

@@ -1,0 +1,111 @@
+"""Direct looks at a network's gradients: are they there, are they the same twice, and do they say what a small step does?
+
+Each gives a few numbers. Where they are wanted near a picture rather than at it, that is because drawn and scanned digits have a background of
+exactly 0, on which ReLU and max-pooling have ties: an edge of the loss at which no gradient could say what both sides do.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from .asking import Asked, Value, cross_entropy, margin
+
+Numbers = dict[str, float]
+NEAR, FAR, TINY = 0.01, 0.064, 0.001  # of [0, 1]
+
+
+def inside(x: Tensor, reach: float, source: torch.Generator) -> Tensor:
+    """A random place within `reach` of each picture, every pixel for itself."""
+    noise = torch.rand(x.shape, generator=source).to(x)
+    return (x + reach * (2 * noise - 1)).clamp(0, 1)
+
+
+def coins(x: Tensor, source: torch.Generator) -> Tensor:
+    """+1 or -1 for every pixel."""
+    return (2 * torch.randint(0, 2, x.shape, generator=source) - 1).to(x)
+
+
+def rows(x: Tensor) -> Tensor:
+    """Pictures as rows of ordinary numbers: what is not finite is 0."""
+    return x.flatten(1).double().nan_to_num(0, 0, 0)
+
+
+def share(of: Tensor) -> float:
+    return of.double().mean().item()
+
+
+def alike(a: Tensor, b: Tensor) -> Tensor:
+    """The cosine between two rows, `[N]`, however small they are; 0 where one of them is 0."""
+    a, b = (v / v.abs().amax(1, keepdim=True).clamp_min(1e-300) for v in (a, b))
+    return (a * b).sum(1) / (a.norm(dim=1) * b.norm(dim=1)).clamp_min(1e-300)
+
+
+def spread(scores: Tensor) -> Tensor:
+    """How far a picture's scores lie apart, in the mean over the pictures."""
+    return rows(scores).std(1).mean().clamp_min(1e-30)
+
+
+def same_twice(asked: Asked, x: Tensor) -> Numbers:
+    """calls: how far the scores of two calls differ, as a share of their spread. company: the same for other pictures around them."""
+    first, again = asked.scores(x), asked.scores(x)
+    half = x[: (len(x) + 1) // 2]
+    others = (first - asked.scores(x.flip(0)).flip(0)), (first[: len(half)] - asked.scores(half))
+    return {
+        "calls": (rows(first - again).abs().mean() / spread(first)).item(), "answers": share(first.argmax(1) != again.argmax(1)),
+        "company": max((rows(d).abs().mean() / spread(first)).item() for d in others),
+    }  # fmt: skip
+
+
+def present(asked: Asked, x: Tensor, y: Tensor, source: torch.Generator) -> Numbers:
+    """The shares of pictures whose gradients are exactly 0, or not finite; the share of pixels without one; whether two calls agree."""
+    (scores, g), (_, again), (_, m) = asked.slope(x, y), asked.slope(x, y), asked.slope(x, y, margin)
+    _, there = asked.slope(inside(x, NEAR, source), y)
+    finite = (g.flatten(1).isfinite() & m.flatten(1).isfinite()).all(1) & scores.isfinite().all(1)
+    zero = (rows(g) == 0).all(1) & finite
+    agree = alike(rows(g), rows(again))[finite & ~zero]
+    return {
+        "zero": share(zero), "zero_margin": share((rows(m) == 0).all(1) & finite), "broken": 1 - share(finite),
+        "blind": share(rows(there) == 0), "two_gradients": share(agree) if len(agree) else 1.0,
+    }  # fmt: skip
+
+
+def refusal(asked: Asked, x: Tensor, y: Tensor) -> Numbers:
+    """The share of pictures for which the score that says "refused" has no gradient."""
+    if asked.refuses is None:
+        return {}
+    own: Value = lambda scores, y: scores[:, asked.refuses]  # noqa: E731
+    whole = Asked(asked.model)
+    whole.refuses = None
+    _, g = whole.slope(x, y, own)
+    _, classes = whole.slope(x, y, lambda scores, y: scores[:, [k for k in range(scores.shape[1]) if k != asked.refuses]].amax(1))
+    hidden = (rows(g) == 0).all(1) | ((rows(g) - rows(classes)).abs().amax(1) <= 1e-6 * rows(g).abs().amax(1))
+    return {"refusal": share(hidden)}
+
+
+def foretold(asked: Asked, x: Tensor, y: Tensor, source: torch.Generator) -> Numbers:
+    """foretold: for a step of 0.001 along the margin's gradient, |what it did - what the gradient said| as a share of both: 0 where it is right.
+
+    needed: how far all pixels must move, by the gradient's word, until the margin is gone, margin / sum |g|: the median over the pictures.
+    """
+    x = inside(x, NEAR, source)
+    scores, g = asked.slope(x, y, margin)
+    moved = (x + TINY * g.nan_to_num(0, 0, 0).sign()).clamp(0, 1)
+    said, behind = (rows(g) * rows(moved - x)).sum(1), margin(asked.classes(scores), y)
+    did = (margin(asked.classes(asked.scores(moved)), y) - behind).double().nan_to_num(0, 0, 0)
+    off = (did - said).abs().sum() / (did.abs() + said.abs()).sum().clamp_min(1e-300)
+    needed = behind.double().abs().nan_to_num(0, 0, 0) / rows(g).abs().sum(1).clamp_min(1e-300)
+    return {"foretold": off.item(), "needed": needed.median().item()}
+
+
+def jumps(asked: Asked, x: Tensor, source: torch.Generator) -> Numbers:
+    """What a change of 0.0001 does to the scores over what one of 0.001 does: about a tenth where they are smooth, 1 where they jump."""
+    first, signs = asked.scores(x), coins(x, source)
+    small, large = (rows(asked.scores((x + h * signs).clamp(0, 1)) - first).abs().mean() for h in (TINY / 10, TINY))
+    return {"jumps": (small / large.clamp_min(1e-300)).item()}
+
+
+def sizes(asked: Asked, x: Tensor, y: Tensor, source: torch.Generator) -> Numbers:
+    """For two places near each picture: how alike are the gradients, and how alike are their signs? On a smooth staircase only the signs are."""
+    a, b = (rows(asked.slope(inside(x, FAR, source), y, margin)[1]) for _ in range(2))
+    return {"cosine": share(alike(a, b)), "signs": share(a.sign() * b.sign())}

@@ -1,0 +1,95 @@
+"""The checklist of Athalye 2018 as a program: does this network resist attacks, or does it only hide its gradient from them?"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from ... import runtime, show
+from ...runtime import check_batch, check_count
+from .asking import Asked
+from .contests import Shares, contests
+from .findings import Check, of_contests, of_looks
+from .looks import Numbers, foretold, jumps, present, refusal, same_twice, sizes
+
+MOST, FEWEST, IN_CONTESTS = 200, 24, 64  # pictures
+USUAL = 3 * 32 * 32  # numbers in a picture; of larger ones fewer are taken
+
+
+class MaskingReport(NamedTuple):
+    """masked: whether the network hides its gradient. findings: plain sentences, one for each sign of that; or that there is none.
+
+    checks: every line of the list. numbers: of the direct looks. shares: what each attack fools in each budget (grey levels), empty if none was tried.
+    right: how many pictures the network had right, and was asked about.
+    """
+
+    masked: bool
+    findings: list[str]
+    checks: list[Check]
+    numbers: Numbers
+    shares: dict[str, Shares]
+    right: int
+
+    def table(self) -> show.Table:
+        """Every line of the list: the question, what was measured, and whether it speaks of a hidden gradient."""
+        body = [[c.question, c.measured, "hides" if c.finding else "–"] for c in self.checks]
+        return show.Table(["question", "measured", "sign"], body, f"{self.right} pictures. {'The gradient is hidden.' if self.masked else 'No sign of a hidden gradient.'}")
+
+    def _repr_html_(self) -> str:
+        return self.table()._repr_html_()
+
+    def __repr__(self) -> str:
+        return repr(self.table())
+
+
+def gradient_masking_report(
+    model: nn.Module, x: Tensor, y: Tensor, *, attack: bool | None = True, most: int | None = None, steps: int = 10, queries: int = 100,
+    generator: torch.Generator | None = None,
+) -> MaskingReport:  # fmt: skip
+    """Does the network hide its gradient from attacks (Athalye 2018)?
+
+    Direct looks: is there a gradient, finite and not 0; is it the same twice; does a small step do what it says? And contests: do many steps
+    beat one, and a random search; does another loss find as much; is every picture fooled without a bound; does a larger budget help?
+    The budgets are the network's own: those in which its gradients fool some, but not most.
+
+    x: pictures `[N, C, H, W]` in [0, 1], y: their classes `[N]`. Those that the network gets wrong are left out, and of the rest the first
+    `most` are used (None: 200, of large pictures fewer; for contests 64). A network that can refuse has an attribute `refuses`, the number of that answer; a refused picture has not fooled it.
+    attack: False for the direct looks alone, which need about 20 passes; None: contests only where these find nothing. steps, queries: of the contests.
+    """
+    check_count(steps, "steps", least=2), check_count(queries, "queries")
+    most = enough(x) if most is None else check_count(most, "most")
+    labels, source = check_batch(x, y, model), generator or runtime.generator()
+    if y is None:
+        raise ValueError("y is None; the classes of the pictures are needed: the network's own answers would always be right.")
+    with runtime.frozen(model), torch.backends.cudnn.flags(allow_tf32=False):
+        asked = Asked(model)
+        scores = asked.scores(x)
+        right = (scores.argmax(1) == labels(scores)).nonzero().flatten()[:most]
+        if not len(right):
+            raise ValueError(f"the network gets none of the {len(x)} pictures right, so that nothing is left to be fooled; are y the classes of x, in the network's order?")
+        x, y = runtime.detached(x)[right], y[right]
+        numbers = looks(asked, x, y, source)
+        checks, shares = of_looks(numbers, asked.trouble), {}
+        if attack or (attack is None and not any(c.finding for c in checks)):
+            shares = contests(asked, x[:IN_CONTESTS], y[:IN_CONTESTS], source, steps=steps, queries=queries)
+            checks += of_contests(shares, steps)
+    findings = [c.finding for c in checks if c.finding]
+    return MaskingReport(bool(findings), findings or ["No sign of a hidden gradient was found."], checks, numbers, shares, len(x))
+
+
+def enough(x: Tensor) -> int:
+    """How many pictures of this size are asked about: 200, of large ones fewer."""
+    runtime.check_pictures(x)
+    return max(FEWEST, min(MOST, MOST * USUAL // x[0].numel()))
+
+
+def looks(asked: Asked, x: Tensor, y: Tensor, source: torch.Generator) -> Numbers:
+    """All direct looks; the rest of them are spared where there is no gradient to look at."""
+    numbers = same_twice(asked, x)
+    asked.slope(x[:1], y[:1])
+    if asked.trouble:
+        return numbers
+    numbers |= present(asked, x, y, source) | refusal(asked, x, y)
+    return numbers | foretold(asked, x, y, source) | jumps(asked, x, source) | sizes(asked, x, y, source)
