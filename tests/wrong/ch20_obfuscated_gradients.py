@@ -5,7 +5,7 @@ import torch.nn.functional as F
 
 from course_utils.checking.obfuscating import through
 from course_utils.checking.slips import gradient_of, own_score, total_loss
-from course_utils.checks.ch20_obfuscated_gradients import bpda_gradient, draws_gradient, of_mean_scores, to_thermometer
+from course_utils.checks.ch20_obfuscated_gradients import bpda_gradient, draws_gradient, likeliest, of_mean_scores, to_thermometer
 
 seen: dict = {}  # what a stale answer leaves over
 
@@ -94,6 +94,29 @@ def switched_off(*a):
     return draws_gradient(*a)
 
 
+def reach(scores, x, levels, eps):
+    return (levels - x[..., None]).abs() <= eps
+
+
+def choose(rule):
+    """A wrong choice: rule(scores, near, levels)."""
+    return lambda scores, x, levels, eps: rule(scores, reach(scores, x, levels, eps), levels)
+
+
+def masked(scores, near, out=-torch.inf):
+    return torch.where(near, scores, torch.full_like(scores, out))
+
+
+def spoils_scores(scores, x, levels, eps):
+    scores[~reach(scores, x, levels, eps)] = -torch.inf
+    return levels[scores.argmax(-1)]
+
+
+def one_for_all(scores, x, levels, eps):
+    near = (levels - x.flatten()[0]).abs() <= eps
+    return levels[scores.masked_fill(~near, -torch.inf).argmax(-1)]
+
+
 WRONG = {
     "to_thermometer": (
         ("another quantity", code(lambda x, t: (x - t).clamp(0, 1).floor()), "all zeros"),
@@ -164,5 +187,30 @@ WRONG = {
         ("precision", lambda *a: draws_gradient(*a).float(), "torch.float"),
         ("wrong shape", lambda *a: draws_gradient(*a)[0], "shape"),
         ("no result", lambda *a: None, "returns nothing"),
+    ),
+    "likeliest": (
+        ("argument ignored", lambda s, x, v, e: v[s.argmax(-1)], "eps is not used"),
+        ("no clip", lambda s, x, v, e: torch.minimum(torch.maximum(v[s.argmax(-1)], x - e), x + e), "pulled back"),
+        ("another quantity", lambda s, x, v, e: v[(v - x[..., None]).abs().argmin(-1)], "nearest level"),
+        ("another quantity", choose(lambda s, n, v: masked(s, n).argmax(-1)), "numbers of the levels"),
+        ("wrong sign", choose(lambda s, n, v: v[masked(s, n, torch.inf).argmin(-1)]), "least likely"),
+        ("wrong sign", choose(lambda s, n, v: v[masked(s, ~n).argmax(-1)]), "left out"),
+        ("another quantity", choose(lambda s, n, v: v[(s * n).argmax(-1)]), "become 0"),
+        ("hard-coded constant", choose(lambda s, n, v: v[masked(s, n, -1000.0).argmax(-1)]), "can still win"),
+        ("precision", choose(lambda s, n, v: v[(s.softmax(-1) * n).argmax(-1)]), "before any softmax"),
+        ("off by one", lambda s, x, v, e: v[masked(s, (v - x[..., None]).abs() < e).argmax(-1)], "<= and not <"),
+        ("no absolute value", lambda s, x, v, e: v[masked(s, v - x[..., None] <= e).argmax(-1)], "absolute value"),
+        ("no absolute value", lambda s, x, v, e: v[masked(s, x[..., None] - v <= e).argmax(-1)], "absolute value"),
+        ("another quantity", choose(lambda s, n, v: (masked(s, n).softmax(-1) * v).sum(-1)), "the mean"),
+        ("hard-coded constant", lambda s, x, v, e: likeliest(s, x, v, 0.3), "eps"),
+        ("batch of one only", one_for_all, "is expected"),
+        ("wrong shape", lambda s, x, v, e: likeliest(s, x, v, e)[..., None], "shape"),
+        ("wrong axis", lambda s, x, v, e: v[masked(s, reach(s, x, v, e)).argmax(0).clamp(max=len(v) - 1)], "shape"),
+        ("in place", spoils_scores, "place"),
+        ("precision", lambda s, x, v, e: likeliest(s, x, v, e).double(), "torch.float64"),
+        ("stale", remembers(likeliest), "earlier call"),
+        ("no result", lambda s, x, v, e: None, "returns nothing"),
+        ("raises", lambda s, x, v, e: v[(v - x).abs() <= e], "size"),
+        ("endless", never_ends, "seconds"),
     ),
 }
