@@ -1,4 +1,4 @@
-"""The exercises of chapter 20: a thermometer code, a gradient by BPDA, and one over draws."""
+"""The exercises of chapter 20: a thermometer code, a gradient by BPDA, one over draws, and PixelDefend's choice."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..checking import PICTURES, Exercise, slips
+from ..checking import PICTURES, TENSORS, Exercise, slips
 from ..checking.battery import ASKING
 from ..checking.by_chance import added_up, answers, judged, moved, sought
 from ..checking.obfuscating import coded, drawn, sealed, through
+from ..checking.purifying import scored, weighted, within
 from ..models.encoded import thermometer
 from ..runtime import frozen
 
@@ -32,6 +33,12 @@ def draws_gradient(network: nn.Module, draws: list, x: Tensor, y: Tensor) -> Ten
     """The mean over the draws of the gradients by BPDA with the identity."""
     with frozen(network):
         return sum(through(network, draw(x.detach()), same, x, y, slips.total_loss) for draw in draws) / len(draws)
+
+
+def likeliest(scores: Tensor, x: Tensor, levels: Tensor, eps: float) -> Tensor:
+    """Of the levels within eps of each pixel the most likely: [...]."""
+    near = (levels - x[..., None]).abs() <= eps
+    return levels[scores.masked_fill(~near, -torch.inf).argmax(-1)]
 
 
 def found_by_chance(model: nn.Module, x: Tensor, y: Tensor, eps: float, noise: Tensor) -> Tensor:
@@ -123,6 +130,30 @@ EXERCISES = (
         (over(F.cross_entropy), AVERAGE),
         (over(lambda s, y: -slips.total_loss(s, y)), "the sign is wrong: this goes down the loss."),
         *((over(value), sentence) for value, sentence in slips.LOSSES),
+    )),
+    Exercise("likeliest", likeliest, scored, battery=TENSORS, difficulty=2, minutes=10, what="the chosen levels", hints=(
+        "Which levels are in reach of which pixel? That is a table of yes and no, as large as the scores. What must happen to the scores of the others?",
+        "near = (levels - x[..., None]).abs() <= eps is [..., L]. Give the others a score that can never win: scores.masked_fill(~near, -torch.inf).",
+        "levels[scores.masked_fill(~near, -torch.inf).argmax(-1)]: the argmax is a number from 0 to L - 1; `levels` turns it into a grey level.",
+    ), mistakes=(
+        (within(lambda d, e: d == d), "eps is not used: this is the most likely level of all."),
+        (lambda s, x, v, e: v[s.argmax(-1)].clamp(x - e, x + e), "the most likely level of all is pulled back into the interval; choose among the levels that lie in it."),
+        (lambda s, x, v, e: v[(v - x[..., None]).abs().argmin(-1)], "this is the nearest level; the most likely one in reach is asked for."),
+        (weighted(lambda s, n, v: s.masked_fill(~n, -torch.inf).argmax(-1)), "these are the numbers of the levels; give their values, levels[...]."),
+        (weighted(lambda s, n, v: v[s.masked_fill(~n, torch.inf).argmin(-1)]), "this is the least likely level in reach; the larger a score, the likelier."),
+        (within(lambda d, e: d.abs() > e), "the levels out of reach are kept and those in reach left out."),
+        (within(lambda d, e: d.abs() <= e, -1e3), "a large negative number can still win, where all scores in reach are lower; use -torch.inf."),
+        (within(lambda d, e: d.abs() <= e, 0.0), "the scores of the others become 0, which wins where all in reach are below 0; use -torch.inf."),
+        (weighted(lambda s, n, v: v[(s * n).argmax(-1)]), "the scores of the others become 0, which wins where all in reach are below 0; use -torch.inf."),
+        (weighted(lambda s, n, v: v[(s.softmax(-1) * n).argmax(-1)]), "where a level out of reach is far likelier, the probabilities of those in reach become 0; leave the others out before any softmax."),
+        (within(lambda d, e: d.abs() < e), "a level that is eps away exactly is in reach: <= and not <."),
+        (within(lambda d, e: d <= e), "there is no limit below; the distance is an absolute value."),
+        (within(lambda d, e: d >= -e), "there is no limit above; the distance is an absolute value."),
+        (within(lambda d, e: d.square() <= e), "the squared distance is compared with eps."),
+        (within(lambda d, e: d.abs() <= e / 2), "only half of the interval is used: eps goes both ways."),
+        (within(lambda d, e: (d >= 0) & (d <= e)), "only levels above the pixel are tried; those below are in reach, too."),
+        (weighted(lambda s, n, v: (s.masked_fill(~n, -torch.inf).softmax(-1) * v).sum(-1)), "this is the mean over the levels in reach; choose one of them."),
+        (weighted(lambda s, n, v: v[n.to(s).argmax(-1)]), "this is the first level in reach; the scores are not used."),
     )),
     Exercise("found_by_chance", found_by_chance, sought, battery=(*PICTURES, ASKING), difficulty=2, minutes=10, what="who was found", hints=(
         "For one try: the place x + eps * noise, clipped; the network's class there; is it another one than y? One place that fools is enough.",

@@ -86,9 +86,34 @@ def in_one_batch(network, draws, x, y):
     return slopes.unflatten(0, (len(draws), len(x))).mean(0)
 
 
+# ---------------------------------------------------------------- likeliest
+
+
+def by_where(scores, x, levels, eps):
+    far = (x.unsqueeze(-1) - levels).abs() > eps
+    left = torch.where(far, torch.full_like(scores, float("-inf")), scores)
+    return torch.take(levels, left.max(-1).indices)
+
+
+def one_by_one(scores, x, levels, eps):
+    found = []
+    for row, value in zip(scores.reshape(-1, len(levels)), x.reshape(-1)):
+        near = ((levels - value).abs() <= eps).nonzero()[:, 0]
+        found.append(levels[near[row[near].argmax()]])
+    return torch.stack(found).reshape(x.shape)
+
+
+def from_the_likeliest_down(scores, x, levels, eps):
+    order = scores.argsort(-1, descending=True)
+    near = (levels[order] - x[..., None]).abs() <= eps
+    first = near.to(scores).argmax(-1, keepdim=True)
+    return levels[order.gather(-1, first)[..., 0]]
+
+
 RIGHT = {
     "to_thermometer": (by_comparing, level_by_level, channel_by_channel),
     "bpda_gradient": (by_detaching, in_two_steps, by_a_function),
     "draws_gradient": (by_mean_loss, draw_by_draw, in_one_batch),
+    "likeliest": (by_where, one_by_one, from_the_likeliest_down),
     "found_by_chance": CHANCE,
 }

@@ -5,7 +5,7 @@ import torch.nn.functional as F
 
 from course_utils.checking.obfuscating import through
 from course_utils.checking.slips import gradient_of, own_score, total_loss
-from course_utils.checks.ch20_obfuscated_gradients import bpda_gradient, draws_gradient, of_mean_scores, to_thermometer
+from course_utils.checks.ch20_obfuscated_gradients import bpda_gradient, draws_gradient, likeliest, of_mean_scores, to_thermometer
 from tests.wrong.found_by_chance import FOUND
 
 seen: dict = {}  # what a stale answer leaves over
@@ -74,8 +74,8 @@ def draws(loss=total_loss, some=slice(None), combine=lambda g: sum(g) / len(g)):
     return lambda n, d, x, y: combine([through(n, draw(x.detach()), same, x, y, loss) for draw in d[some]])
 
 
-def drops_a_draw(network, draws, x, y):
-    draws.pop()
+def shifts_x_too(network, draws, x, y):
+    x += 0.001
     return draws_gradient(network, draws, x, y)
 
 
@@ -95,6 +95,29 @@ def switched_off(*a):
     return draws_gradient(*a)
 
 
+def reach(scores, x, levels, eps):
+    return (levels - x[..., None]).abs() <= eps
+
+
+def choose(rule):
+    """A wrong choice: rule(scores, near, levels)."""
+    return lambda scores, x, levels, eps: rule(scores, reach(scores, x, levels, eps), levels)
+
+
+def masked(scores, near, out=-torch.inf):
+    return torch.where(near, scores, torch.full_like(scores, out))
+
+
+def spoils_scores(scores, x, levels, eps):
+    scores[~reach(scores, x, levels, eps)] = -torch.inf
+    return levels[scores.argmax(-1)]
+
+
+def one_for_all(scores, x, levels, eps):
+    near = (levels - x.flatten()[0]).abs() <= eps
+    return levels[scores.masked_fill(~near, -torch.inf).argmax(-1)]
+
+
 WRONG = {
     "to_thermometer": (
         ("another quantity", code(lambda x, t: (x - t).clamp(0, 1).floor()), "all zeros"),
@@ -107,12 +130,12 @@ WRONG = {
         ("another quantity", lambda x, levels: to_thermometer(x, levels) - F.pad(to_thermometer(x, levels).unflatten(1, (-1, levels))[:, :, 1:], (0, 0, 0, 0, 0, 1)).flatten(1, 2), "one-hot"),
         ("another quantity", code(lambda x, t: (x - t).clamp(0, 1)), "ramps"),
         ("wrong shape", lambda x, levels: torch.stack([x > k / levels for k in range(1, levels + 1)], 2).to(x.dtype), "shape"),
-        ("hard-coded constant", lambda x, levels: to_thermometer(x, 7), "shape"),
+        ("hard-coded constant", lambda x, levels: to_thermometer(x, 7), "use the argument"),
         ("precision", lambda x, levels: to_thermometer(x, levels).bool(), "torch.bool"),
         ("precision", lambda x, levels: to_thermometer(x, levels).float(), "torch.float32"),
         ("batch of one only", lambda x, levels: to_thermometer(x[:1], levels).expand(len(x), -1, -1, -1), "is expected"),
         ("in place", in_place, "place"),
-        ("stale", remembers(to_thermometer), "earlier call"),
+        ("stale", remembers(to_thermometer), "do not fit together"),
         ("no result", lambda x, levels: None, "returns nothing"),
         ("no result", lambda x, levels: to_thermometer(x, levels).numpy(), "numpy"),
         ("raises", lambda x, levels: x > torch.arange(levels), "size"),
@@ -120,9 +143,9 @@ WRONG = {
     ),
     "bpda_gradient": (
         ("another quantity", bpda(value=lambda ahead, back, x: back(x)), "in the forward pass, too"),
-        ("argument ignored", lambda n, ahead, back, x, y: gradient_of(total_loss, n, x, y), "is expected"),
-        ("argument ignored", bpda(back=lambda z: z), "is expected"),
-        ("another quantity", lambda n, ahead, back, x, y: gradient_of(total_loss, n, ahead(x.detach()), y), "carried back"),
+        ("argument ignored", lambda n, ahead, back, x, y: gradient_of(total_loss, n, x, y), "without the defense"),
+        ("argument ignored", bpda(back=lambda z: z), "through the identity"),
+        ("another quantity", lambda n, ahead, back, x, y: gradient_of(total_loss, n, ahead(x.detach()), y), "must go through `back`"),
         ("raises", straight, "grad"),
         ("another quantity", bpda(value=lambda ahead, back, x: ahead(x) + back(x)), "added"),
         ("another quantity", bpda(value=lambda ahead, back, x: ahead(back(x))), "must see ahead(x)"),
@@ -137,7 +160,7 @@ WRONG = {
         ("model changed", by_backward, "gradient"),
         ("model changed", training, "mode"),
         ("in place", shifts_x, "place"),
-        ("stale", remembers(bpda_gradient), "earlier call"),
+        ("stale", remembers(bpda_gradient), "could not use"),
         ("precision", lambda *a: bpda_gradient(*a).float(), "torch.float"),
         ("wrong shape", lambda *a: bpda_gradient(*a).sum(1), "shape"),
         ("no result", lambda *a: None, "returns nothing"),
@@ -159,12 +182,37 @@ WRONG = {
         ("argument ignored", draws(loss=lambda s, y: total_loss(s, s.argmax(1))), "prediction"),
         ("raises", lambda n, d, x, y: gradient_of(total_loss, lambda z: n(d[0](z)), x, y), "grad"),
         ("hard-coded constant", draws(combine=lambda g: sum(g) / 4), "is expected"),
-        ("in place", drops_a_draw, "place"),
+        ("in place", shifts_x_too, "place"),
         ("state changed", switched_off, "grad"),
         ("stale", remembers(draws_gradient), "earlier call"),
         ("precision", lambda *a: draws_gradient(*a).float(), "torch.float"),
         ("wrong shape", lambda *a: draws_gradient(*a)[0], "shape"),
         ("no result", lambda *a: None, "returns nothing"),
+    ),
+    "likeliest": (
+        ("argument ignored", lambda s, x, v, e: v[s.argmax(-1)], "eps is not used"),
+        ("no clip", lambda s, x, v, e: torch.minimum(torch.maximum(v[s.argmax(-1)], x - e), x + e), "pulled back"),
+        ("another quantity", lambda s, x, v, e: v[(v - x[..., None]).abs().argmin(-1)], "nearest level"),
+        ("another quantity", choose(lambda s, n, v: masked(s, n).argmax(-1)), "numbers of the levels"),
+        ("wrong sign", choose(lambda s, n, v: v[masked(s, n, torch.inf).argmin(-1)]), "least likely"),
+        ("wrong sign", choose(lambda s, n, v: v[masked(s, ~n).argmax(-1)]), "left out"),
+        ("another quantity", choose(lambda s, n, v: v[(s * n).argmax(-1)]), "become 0"),
+        ("hard-coded constant", choose(lambda s, n, v: v[masked(s, n, -1000.0).argmax(-1)]), "can still win"),
+        ("precision", choose(lambda s, n, v: v[(s.softmax(-1) * n).argmax(-1)]), "before any softmax"),
+        ("off by one", lambda s, x, v, e: v[masked(s, (v - x[..., None]).abs() < e).argmax(-1)], "<= and not <"),
+        ("no absolute value", lambda s, x, v, e: v[masked(s, v - x[..., None] <= e).argmax(-1)], "absolute value"),
+        ("no absolute value", lambda s, x, v, e: v[masked(s, x[..., None] - v <= e).argmax(-1)], "absolute value"),
+        ("another quantity", choose(lambda s, n, v: (masked(s, n).softmax(-1) * v).sum(-1)), "the mean"),
+        ("hard-coded constant", lambda s, x, v, e: likeliest(s, x, v, 0.3), "eps"),
+        ("batch of one only", one_for_all, "is expected"),
+        ("wrong shape", lambda s, x, v, e: likeliest(s, x, v, e)[..., None], "shape"),
+        ("wrong axis", lambda s, x, v, e: v[masked(s, reach(s, x, v, e)).argmax(0).clamp(max=len(v) - 1)], "shape"),
+        ("in place", spoils_scores, "place"),
+        ("precision", lambda s, x, v, e: likeliest(s, x, v, e).double(), "torch.float64"),
+        ("stale", remembers(likeliest), "earlier call"),
+        ("no result", lambda s, x, v, e: None, "returns nothing"),
+        ("raises", lambda s, x, v, e: v[(v - x).abs() <= e], "size"),
+        ("endless", never_ends, "seconds"),
     ),
     "found_by_chance": FOUND,
 }
