@@ -43,7 +43,7 @@ def switched_off(model, x, y, eps, noise):
 
 
 def stale(model, x, y, eps, noise):
-    key = (x.dtype, x.stride(), x.requires_grad, float(x.sum()), float(noise.sum()))
+    key = (x.dtype, x.stride(), x.requires_grad, float(x.detach().sum()), float(noise.detach().sum()))
     before, found = key in left_over, found_by_chance(model, x, y, eps, noise)
     left_over.append(key)
     return ~found if before else found
