@@ -29,4 +29,5 @@ CHAPTERS: dict[str, tuple[str, ...]] = {
     "ch17_lots": ("origin_target", "moved_by", "smallest_scale_for", "window_ssim", "nearest_person"),
     "ch18_adversarial_training": ("mixed_loss", "watched_climb", "still_right", "hardest_first", "worst_view", "scene_step"),
     "ch19_distillation": ("softened", "soft_loss", "distilled", "vanished", "margin_fgsm"),
+    "ch21_detection": ("covered_lead", "area_by_pairs", "alarm_level", "local_dimension", "free_energy"),
 }  # fmt: skip

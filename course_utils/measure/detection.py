@@ -11,7 +11,7 @@ from ..runtime import detached
 
 
 class ROC(NamedTuple):
-    """For each threshold `[T]`, from none to all: the share of clean pictures with a score of at least that, and the share of attacked ones."""
+    """For each threshold `[T]`, from the highest score down: the share of clean pictures with a score above it, and the share of attacked ones."""
 
     thresholds: Tensor
     false_alarms: Tensor
@@ -21,13 +21,13 @@ class ROC(NamedTuple):
 def roc(attacked: Tensor, clean: Tensor) -> ROC:
     """The curve of a detector whose scores are higher for suspicious pictures: scores `[P]` of attacked ones, `[Q]` of clean ones.
 
-    An alarm is a score of at least the threshold. The first threshold is infinite, the last is the lowest score; equal scores share a point.
+    An alarm is a score above the threshold. At the first threshold, the highest score, there is none; the last is minus infinity. Equal scores share a point.
     """
     attacked, clean = check_scores_of(attacked, "attacked"), check_scores_of(clean, "clean")
     steps = torch.cat([attacked, clean]).unique().flip(0)
-    below = [torch.searchsorted(part.sort().values, steps).double() / len(part) for part in (clean, attacked)]
-    start = steps.new_zeros(1)
-    return ROC(torch.cat([start + torch.inf, steps]), *(torch.cat([start, 1 - share]) for share in below))
+    above = [1 - torch.searchsorted(part.sort().values, steps, right=True).double() / len(part) for part in (clean, attacked)]
+    all_of_them = steps.new_ones(1)
+    return ROC(torch.cat([steps, -torch.inf * all_of_them]), *(torch.cat([share, all_of_them]) for share in above))
 
 
 def auroc(attacked: Tensor, clean: Tensor) -> float:
@@ -41,14 +41,12 @@ def auroc(attacked: Tensor, clean: Tensor) -> float:
 
 
 def alarm_threshold(clean: Tensor, rate: float) -> float:
-    """The lowest threshold at which at most `rate` of the clean pictures raise an alarm (score >= threshold). Scores `[Q]`."""
+    """The threshold with at most `rate` of the clean pictures above it: one of their scores `[Q]`, the lowest that does; minus infinity for rate 1."""
     clean = check_scores_of(clean, "clean").sort(descending=True).values
     if not 0 <= rate <= 1:
         raise ValueError(f"rate is {rate}; a share in [0, 1] is expected: how many clean pictures may raise an alarm.")
     allowed = int(rate * len(clean) + 1e-9)  # 0.29 * 100 is 28.999999999999996
-    if allowed == len(clean):
-        return clean[-1].item()
-    return torch.nextafter(clean[allowed], clean.new_tensor(torch.inf)).item()
+    return clean[allowed].item() if allowed < len(clean) else -float("inf")
 
 
 def alarm_precision(detected: float, false_alarms: float, attacks: float) -> float:
