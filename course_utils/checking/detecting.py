@@ -26,10 +26,10 @@ def covers() -> Iterator[Case]:
 def two_kinds() -> Iterator[Case]:
     """Scores of attacked pictures and of clean ones, of different number; some are equal."""
     yield {"attacked": normal(9, seed=1) + 1, "clean": normal(14, seed=2)}
+    yield {"attacked": 1e-6 * normal(7, seed=7), "clean": 1e-6 * normal(7, seed=8)}
     yield {"attacked": (2 * normal(12, seed=3)).round(), "clean": (2 * normal(8, seed=4)).round()}
     yield {"attacked": -normal(6, seed=5).abs(), "clean": normal(5, seed=6).abs()}
     yield {"attacked": torch.ones(4), "clean": torch.ones(7)}
-    yield {"attacked": 1e-6 * normal(7, seed=7), "clean": 1e-6 * normal(7, seed=8)}
 
 
 def alarms() -> Iterator[Case]:
@@ -43,7 +43,7 @@ def alarms() -> Iterator[Case]:
 
 def neighbours() -> Iterator[Case]:
     """Answers of a layer to some pictures and to others, and how many neighbours count."""
-    yield {"features": normal(6, 4, seed=1), "among": normal(15, 4, seed=2), "k": 5}
+    yield {"features": normal(6, 4, seed=1), "among": normal(26, 4, seed=2), "k": 5}
     yield {"features": 3 + 0.1 * normal(4, 12, seed=3), "among": 3 + 0.1 * normal(9, 12, seed=4), "k": 9}
     yield {"features": normal(5, 2, seed=5), "among": normal(30, 2, seed=6), "k": 20}
 

@@ -73,7 +73,10 @@ EXERCISES = (
         "((attacked[:, None] > clean) + 0.5 * (attacked[:, None] == clean)).mean(), in the precision of the scores.",
     ), mistakes=(
         (lambda a, c: (a[:, None] > c).to(a).mean(), "equal scores count half; here they count nothing."),
+        (lambda a, c: (a[:, None] > c - 1e-4).to(a).mean(), "scores that are nearly equal count as higher."),
         (lambda a, c: (a[:, None] >= c).to(a).mean(), "equal scores count half; here they count whole."),
+        (lambda a, c: area_by_pairs(a, c).clamp_min(0.5), "an area below 0.5 is cut off; it says that the score points the wrong way."),
+        (lambda a, c: torch.maximum(area_by_pairs(a, c), 1 - area_by_pairs(a, c)), "an area below 0.5 is turned over; it says that the score points the wrong way."),
         (lambda a, c: 1 - area_by_pairs(a, c), "this is the share in which the clean one is higher."),
         (lambda a, c: area_by_pairs(a, c) * len(a) * len(c), "this is the number of pairs; give their share."),
         (lambda a, c: area_by_pairs(a, c) * len(a), "the pairs are divided by the clean pictures only; there are P times Q of them."),
@@ -84,9 +87,6 @@ EXERCISES = (
         (lambda a, c: (a[:, None] - c).mean(), "this is a difference of means; the area asks for the order only."),
         (lambda a, c: (a[:, None] - c).sigmoid().mean(), "how far the scores are apart counts; the area asks for the order only."),
         (lambda a, c: ((a[:, None] - c).sign()).mean(), "this goes from -1 to 1; equal pairs count half, and lost ones 0."),
-        (lambda a, c: (a[:, None] > c - 1e-4).to(a).mean(), "scores that are nearly equal count as higher."),
-        (lambda a, c: area_by_pairs(a, c).clamp_min(0.5), "an area below 0.5 is cut off; it says that the score points the wrong way."),
-        (lambda a, c: torch.maximum(area_by_pairs(a, c), 1 - area_by_pairs(a, c)), "an area below 0.5 is turned over; it says that the score points the wrong way."),
         (lambda a, c: (a[: min(len(a), len(c))] > c[: min(len(a), len(c))]).to(a).mean(), "each attacked picture is compared with one clean one; compare all with all."),
     )),
     Exercise("alarm_level", alarm_level, alarms, battery=TENSORS, difficulty=1, minutes=8, what="the level", hints=(

@@ -25,4 +25,5 @@ CHAPTERS: dict[str, tuple[str, ...]] = {
     "ch17_lots": ("most_alike",),
     "ch18_adversarial_training": ("harden",),
     "ch19_distillation": ("five_gradients",),
+    "ch21_detection": ("which_stickers",),
 }

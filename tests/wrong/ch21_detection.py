@@ -140,7 +140,7 @@ WRONG = {
         ("precision", narrow(alarm_level), "torch.float"),
         ("attached", attached(alarm_level), "graph"),
         ("no result", lambda c, r: None, "returns nothing"),
-        ("no result", lambda c, r: c.sort(descending=True), "return"),
+        ("no result", lambda c, r: c.sort(descending=True), ".values"),
         ("raises", lambda c, r: c[len(c) + 1], "index"),
         ("endless", never_ends, "seconds"),
     ),
