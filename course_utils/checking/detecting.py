@@ -39,6 +39,8 @@ def alarms() -> Iterator[Case]:
     yield {"clean": normal(30, seed=3), "rate": 0.0}
     yield {"clean": normal(7, seed=4), "rate": 0.5}
     yield {"clean": (3 * normal(50, seed=5)).round(), "rate": 0.1}
+    yield {"clean": normal(39, seed=6), "rate": 0.05}
+    yield {"clean": normal(199, seed=7), "rate": 0.005}
 
 
 def neighbours() -> Iterator[Case]:
@@ -46,12 +48,14 @@ def neighbours() -> Iterator[Case]:
     yield {"features": normal(6, 4, seed=1), "among": normal(26, 4, seed=2), "k": 5}
     yield {"features": 3 + 0.1 * normal(4, 12, seed=3), "among": 3 + 0.1 * normal(9, 12, seed=4), "k": 9}
     yield {"features": normal(5, 2, seed=5), "among": normal(30, 2, seed=6), "k": 20}
+    yield {"features": normal(1, 3, seed=7), "among": normal(8, 3, seed=8), "k": 4}
 
 
 def energies() -> Iterator[Case]:
     yield {"scores": 3 * normal(6, 5, seed=1), "temperature": 2.5}
     yield {"scores": 3 * normal(4, 8, seed=2) + 900, "temperature": 1.0}
     yield {"scores": 2 * normal(5, 3, seed=3) - 800, "temperature": 0.4}
+    yield {"scores": torch.tensor([[900.0, 899.0, -800.0], [-800.0, -801.0, -799.0]]), "temperature": 1.0}
 
 
 def lead(own: Callable[[Tensor, Tensor], Tensor], logits: Callable[[Tensor], Tensor] = lambda z: z, other: bool = True, largest: bool = True) -> Callable:
