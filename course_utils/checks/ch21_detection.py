@@ -73,8 +73,8 @@ EXERCISES = (
         "((attacked[:, None] > clean) + 0.5 * (attacked[:, None] == clean)).mean(), in the precision of the scores.",
     ), mistakes=(
         (lambda a, c: (a[:, None] > c).to(a).mean(), "equal scores count half; here they count nothing."),
-        (lambda a, c: (a[:, None] > c - 1e-4).to(a).mean(), "scores that are nearly equal count as higher."),
         (lambda a, c: (a[:, None] >= c).to(a).mean(), "equal scores count half; here they count whole."),
+        (lambda a, c: (a[:, None] > c - 1e-4).to(a).mean(), "scores that are nearly equal count as higher."),
         (lambda a, c: area_by_pairs(a, c).clamp_min(0.5), "an area below 0.5 is cut off; it says that the score points the wrong way."),
         (lambda a, c: torch.maximum(area_by_pairs(a, c), 1 - area_by_pairs(a, c)), "an area below 0.5 is turned over; it says that the score points the wrong way."),
         (lambda a, c: 1 - area_by_pairs(a, c), "this is the share in which the clean one is higher."),
