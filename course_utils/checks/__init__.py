@@ -30,4 +30,5 @@ CHAPTERS: dict[str, tuple[str, ...]] = {
     "ch18_adversarial_training": ("mixed_loss", "watched_climb", "still_right", "hardest_first", "worst_view", "scene_step"),
     "ch19_distillation": ("softened", "soft_loss", "distilled", "vanished", "margin_fgsm"),
     "ch20_obfuscated_gradients": ("to_thermometer", "bpda_gradient", "draws_gradient", "likeliest", "found_by_chance"),
+    "ch21_detection": ("covered_lead", "area_by_pairs", "alarm_level", "local_dimension", "free_energy"),
 }  # fmt: skip

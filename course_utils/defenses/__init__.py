@@ -3,6 +3,8 @@
 from ..models.encoded import thermometer, thermometer_ramp
 from ..transforms import jpeg
 from .bpda import bpda
+from .confidence import calibrated_temperature, calibration_error, energy, unsure
+from .consistency import consistency_score, covered_leads, covered_scores, smooth_patches
 from .defense_gan import Projection, defense_gan, project
 from .dimensionality import intrinsic_dimensionality, lid_detector, logistic_regression
 from .distillation import Scaled, at_temperature, distill, learn_at, soft_labels, softened
@@ -17,32 +19,9 @@ from .squeezing import bit_depth
 from .total_variation import tv_minimize
 
 __all__ = [
-    "Guarded",
-    "MaskingReport",
-    "Projection",
-    "Scaled",
-    "activation_pruning",
-    "at_temperature",
-    "bit_depth",
-    "bpda",
-    "clean_patches",
-    "defense_gan",
-    "distill",
-    "expectation",
-    "gradient_masking_report",
-    "intrinsic_dimensionality",
-    "jpeg",
-    "learn_at",
-    "lid_detector",
-    "logistic_regression",
-    "pixel_defend",
-    "project",
-    "quilt",
-    "random_resize_pad",
-    "soft_labels",
-    "soft_quilt",
-    "softened",
-    "thermometer",
-    "thermometer_ramp",
-    "tv_minimize",
-]
+    "Guarded", "MaskingReport", "Projection", "Scaled", "activation_pruning", "at_temperature", "bit_depth", "bpda",
+    "calibrated_temperature", "calibration_error", "clean_patches", "consistency_score", "covered_leads", "covered_scores", "defense_gan",
+    "distill", "energy", "expectation", "gradient_masking_report", "intrinsic_dimensionality", "jpeg", "learn_at", "lid_detector",
+    "logistic_regression", "pixel_defend", "project", "quilt", "random_resize_pad", "smooth_patches", "soft_labels", "soft_quilt",
+    "softened", "thermometer", "thermometer_ramp", "tv_minimize", "unsure",
+]  # fmt: skip

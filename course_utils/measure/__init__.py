@@ -4,12 +4,13 @@ from .basic import (
     Norms, accuracy, accuracy_curve, auc, cka, confidence, destruction_rate, fooling_rate, interval, mean_interval, norms, purity, quantize,
     rank_correlation, right, separability, snr, success_rate,
 )  # fmt: skip
+from .detection import ROC, alarm_precision, alarm_threshold, auroc, roc
 from .precision import mean_average_precision, recall
 from .similarity import pass_score, ssim
 from .transfer import Transfer, of_rms, transfer_table
 
 __all__ = [
-    "Norms", "Transfer", "accuracy", "accuracy_curve", "auc", "cka", "confidence", "destruction_rate", "fooling_rate", "interval",
-    "mean_average_precision", "mean_interval", "norms", "of_rms", "pass_score", "purity", "quantize", "rank_correlation", "recall", "right", "separability", "snr", "ssim", "success_rate",
+    "ROC", "Norms", "Transfer", "accuracy", "accuracy_curve", "alarm_precision", "alarm_threshold", "auc", "auroc", "cka", "confidence", "destruction_rate", "fooling_rate", "interval",
+    "mean_average_precision", "mean_interval", "norms", "of_rms", "pass_score", "purity", "quantize", "rank_correlation", "recall", "right", "roc", "separability", "snr", "ssim", "success_rate",
     "transfer_table",
 ]  # fmt: skip

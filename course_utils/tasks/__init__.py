@@ -26,4 +26,5 @@ CHAPTERS: dict[str, tuple[str, ...]] = {
     "ch18_adversarial_training": ("harden",),
     "ch19_distillation": ("five_gradients",),
     "ch20_obfuscated_gradients": ("break_it",),
+    "ch21_detection": ("which_stickers",),
 }
