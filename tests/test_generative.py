@@ -252,3 +252,37 @@ def test_what_defense_gan_refuses(change: dict, words: str) -> None:
     given = {"network": artist(), "x": torch.rand(2, 1, 28, 28), "steps": 2, "restarts": 2} | change
     with pytest.raises(ValueError, match=words):
         defenses.defense_gan(**given)
+
+
+# ---------------------------------------------------------------- how they are trained, and the rows of the table
+
+
+def test_a_critic_with_slope_one_has_no_penalty() -> None:
+    direction = torch.randn(784, generator=generator(1))
+    critic = lambda scale: lambda x: x.flatten(1) @ (scale * direction / direction.norm())  # noqa: E731
+    real, fake = torch.rand(3, 1, 28, 28), torch.rand(3, 1, 28, 28)
+    assert train_generative.penalty(critic(1.0), real, fake) < 1e-8
+    assert torch.allclose(train_generative.penalty(critic(3.0), real, fake), torch.tensor(4.0), atol=1e-4)
+
+
+def test_a_pixelcnn_learns_what_is_likely() -> None:
+    with runtime.seeded_weights(0):
+        net = PixelCNN(levels=4, width=8, blocks=2)
+    x = (torch.arange(8) % 2).float().expand(32, 1, 8, 8).contiguous()  # stripes
+    before = models.bits(net, x).mean()
+    train_generative.learn_pixels(net, x, train_generative.Likelihood(epochs=30, rate=0.02, batch=8), "stripes", lambda _: 0.0)
+    assert models.bits(net, x).mean() < 0.1 < 1.0 < before
+    spoilt = (x + 0.45 * (2 * torch.rand(x.shape, generator=generator(2)) - 1)).clamp(0, 1)
+    assert (defenses.pixel_defend(net, spoilt, eps=0.5) - x).abs().mean() < 0.05 < (spoilt - x).abs().mean()
+
+
+def test_a_generator_learns_as_a_decoder_and_plays() -> None:
+    with runtime.seeded_weights(0):
+        net = Generator(codes=4, hidden=(16, 16))
+    x = torch.zeros(64, 1, 28, 28)
+    x[:32, :, :14], x[32:, :, :, 14:] = 1, 1  # two pictures
+    train_generative.learn_digits(net, x, train_generative.Game(epochs=40, rate=0.01, batch=16), "halves")
+    assert defenses.project(net, x[[0, 40]], steps=50, restarts=4).distance.amax() < 0.02
+    state = copy.deepcopy(net.state_dict())
+    mean = train_generative.play(net, x, train_generative.Game(steps=3, critic=1, batch=8), print)
+    assert any(not torch.equal(value, state[key]) for key, value in mean.state_dict().items()) and all(v.isfinite().all() for v in mean.state_dict().values())

@@ -18,6 +18,9 @@ def scored() -> Iterator[Case]:
     yield case(levels.square(), (5, 6), 0.37, 2)
     yield case(torch.linspace(0, 1, 5), (24,), 0.27, 3, low=-5000.0)
     yield case(levels, (30,), 0.31, 4, size=300.0)
+    yield case(levels, (1, 1), 0.33, 6)
+    turned = case(levels, (7, 4), 0.28, 7)
+    yield turned | {"scores": turned["scores"].transpose(0, 1), "x": turned["x"].T}
     yield {"scores": 2 * torch.randn(64, 5, generator=generator(5)), "x": torch.arange(64) % 9 / 8, "levels": torch.linspace(0, 1, 5), "eps": 0.25}
 
 
