@@ -19,7 +19,7 @@ def picture_by_picture(model, x, y, eps, noise):
     return torch.stack(found)
 
 
-def in_one_batch(model, x, y, eps, noise):
+def every_place_at_once(model, x, y, eps, noise):
     tries = noise.shape[1]
     moved = torch.clamp(x.repeat_interleave(tries, 0) + eps * noise.reshape(-1, *x.shape[1:]), 0, 1)
     with torch.no_grad():
@@ -27,4 +27,4 @@ def in_one_batch(model, x, y, eps, noise):
     return ~right.reshape(-1, tries).all(1)
 
 
-CHANCE = (try_by_try, picture_by_picture, in_one_batch)
+CHANCE = (try_by_try, picture_by_picture, every_place_at_once)

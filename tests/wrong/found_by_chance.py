@@ -43,8 +43,10 @@ def switched_off(model, x, y, eps, noise):
 
 
 def stale(model, x, y, eps, noise):
-    left_over.append(x)
-    return found_by_chance(model, x, y, eps, noise) | (len(left_over) > 3)
+    key = (x.dtype, x.stride(), x.requires_grad, float(x.detach().sum()), float(noise.detach().sum()))
+    before, found = key in left_over, found_by_chance(model, x, y, eps, noise)
+    left_over.append(key)
+    return ~found if before else found
 
 
 def walks(model, x, y, eps, noise):
