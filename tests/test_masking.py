@@ -261,7 +261,7 @@ def test_nothing_is_changed_and_a_seed_gives_the_same(digits: tuple) -> None:
 def test_table_and_words(digits: tuple) -> None:
     found = report(*digits, queries=10, steps=3)
     html = found._repr_html_()
-    assert "<table>" in html and "Is there a gradient?" in html and len(found.table().body) == len(found.checks) == 16
+    assert "<table>" in html and "Is there a gradient?" in html and len(found.rows()) == len(found.checks) == 16
     assert "hides" not in repr(found) and "No sign" in repr(found)
 
 
