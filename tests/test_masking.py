@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import copy
+import os
 
 import pytest
 import torch
 from torch import Tensor, nn
 
+from benchmarks import masking as bench
 from course_utils import data, defenses, models, runtime
 from course_utils.defenses.masking import asking, contests, looks
 from course_utils.runtime import generator
@@ -261,7 +263,7 @@ def test_nothing_is_changed_and_a_seed_gives_the_same(digits: tuple) -> None:
 def test_table_and_words(digits: tuple) -> None:
     found = report(*digits, queries=10, steps=3)
     html = found._repr_html_()
-    assert "<table>" in html and "Is there a gradient?" in html and len(found.table().body) == len(found.checks) == 16
+    assert "<table>" in html and "Is there a gradient?" in html and len(found.rows()) == len(found.checks) == 16
     assert "hides" not in repr(found) and "No sign" in repr(found)
 
 
@@ -312,3 +314,20 @@ def test_a_network_that_gets_nothing_right(digits: tuple) -> None:
         report(net, x, (runtime.predict(net, x) + 1) % 10)
     with pytest.raises(ValueError, match="class scores"):
         report(nn.Identity(), some(), torch.zeros(len(some())).long())
+
+
+# ---------------------------------------------------------------- the core of the bench
+
+CORE = [one for one in bench.everything() if one.name.endswith("@ lenet-digits") or (one.pictures == "digits" and "@" not in one.name)]
+
+
+@pytest.mark.skipif(os.environ.get("COURSE_TESTS") != "all", reason="some minutes: make test-all")
+@pytest.mark.parametrize("one", CORE, ids=lambda one: one.name)
+def test_verdicts_of_the_bench(one: bench.Judged) -> None:
+    row = bench.judge(one, 0, attack=None)
+    assert row["masked"] == one.hides, row["findings"]
+
+
+def test_the_bench_is_large() -> None:
+    every = list(bench.everything())
+    assert sum(one.hides for one in every) >= 100 and sum(not one.hides for one in every) >= 90 and len({one.name for one in every}) == len(every)
