@@ -9,12 +9,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from course_utils import attacks, defenses, models, runtime
+from course_utils import attacks, data, defenses, measure, models, runtime
 from course_utils.models import Generator, MaskedConv, PixelCNN
 from course_utils.models.pixelcnn import decode
 from course_utils.runtime import generator
-from experiments import train_generative
-from tests.test_attacks import needs_cuda
+from experiments import generative_rows, train_generative
 
 
 def sharp(levels: int = 5, width: int = 6, blocks: int = 3, seed: int = 0) -> PixelCNN:
@@ -286,3 +285,29 @@ def test_a_generator_learns_as_a_decoder_and_plays() -> None:
     state = copy.deepcopy(net.state_dict())
     mean = train_generative.play(net, x, train_generative.Game(steps=3, critic=1, batch=8), print)
     assert any(not torch.equal(value, state[key]) for key, value in mean.state_dict().items()) and all(v.isfinite().all() for v in mean.state_dict().values())
+
+
+# ---------------------------------------------------------------- what ships
+
+
+def test_the_shipped_pixelcnn_purifies_signs() -> None:
+    """Behind it the signs are recognised, and their likelihood is better than that of noisy and of mirrored ones."""
+    cnn, net, signs = models.load("pixelcnn-signs"), models.load("allconv-signs"), data.load("objects", "test", 20, source="drawn")
+    assert measure.accuracy(net, defenses.pixel_defend(cnn, signs.x), signs.y) >= 0.9
+    noisy = attacks.random_sign(signs.x, eps=8 / 255, generator=generator(0))
+    assert (models.bits(cnn, noisy) > models.bits(cnn, signs.x) + 0.1).all() and models.bits(cnn, signs.x).mean() < 4.5 < 6
+
+
+def test_the_shipped_generator_draws_digits() -> None:
+    painter, net, digits = models.load("generator-digits"), models.load("lenet-digits"), data.load("digits", "test", 30, source="drawn")
+    near = defenses.project(painter, digits.x, steps=100, restarts=4)
+    assert measure.accuracy(net, near.x, digits.y) >= 0.9 and near.distance.sqrt().mean() < 0.13
+
+
+def test_the_rows_keep_what_both_networks_have_right() -> None:
+    x, y = torch.rand(6, 1, 28, 28, generator=generator(1)), torch.arange(6) % 3
+    net = reader()
+    kept, its = generative_rows.both(net, x, runtime.predict(net, x).where(y > 0, torch.tensor(11)))
+    assert torch.equal(kept, x[y > 0]) and torch.equal(its, runtime.predict(net, x)[y > 0])
+    guarded = generative_rows.Guarded(net, artist(), steps=2, restarts=2)
+    assert not torch.equal(guarded(x), guarded(x)), "each answer comes from another search"
