@@ -49,7 +49,7 @@ def covered_scores(
     starts = [window_starts(pixels, window, stride).to(x.device) for pixels in x.shape[2:]]
     boxes = torch.cartesian_prod(*starts)
     part = max(1, PART // x[0, 0].numel())
-    batch_size = max(16, 256 * 48 * 48 // x[0, 0].numel()) if batch_size is None else check_count(batch_size, "batch_size")
+    batch_size = max(16, 64 * 48 * 48 // x[0, 0].numel()) if batch_size is None else check_count(batch_size, "batch_size")
     scores = []
     for some in x.split(part):  # every map of these pictures is kept while their covers run
         index = torch.arange(len(some), device=x.device).repeat_interleave(len(boxes))
