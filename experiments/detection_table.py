@@ -126,7 +126,7 @@ def strangers(share: float) -> tuple[dict[str, float], int]:
     ink, paper = torch.rand(2, n, 3, 1, 1, generator=chance)
     sets = {
         "digits": strokes * ink + (1 - strokes) * paper, "faces": data.load("faces", "train", n=n, source="orl", size=32).x.expand(-1, 3, -1, -1),
-        "gtsrb": data.load("signs", "test", n=n, source="gtsrb", size=32).x, "noise": torch.rand(n, 3, 32, 32, generator=chance),
+        "signs": data.load("signs", "test", n=n, source="gtsrb", size=32).x, "noise": torch.rand(n, 3, 32, 32, generator=chance),
     }  # fmt: skip
     own, numbers = data.load("objects", "test", n=2 * n, source="cifar10"), {}
     for key, net in (("", "nin-cifar10"), ("allconv_", "allconv-cifar10")):

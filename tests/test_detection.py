@@ -26,6 +26,11 @@ class Brightest(nn.Module):
         return 10 * x.mean((1, 2)).unflatten(1, (4, -1)).mean(2)
 
 
+class Sick(nn.Module):
+    def forward(self, x):
+        return x.flatten(1)[:, :3] * torch.nan
+
+
 # ---------------------------------------------------------------- ROC
 
 
@@ -74,6 +79,11 @@ def test_precision_is_the_share_of_right_alarms() -> None:
     (lambda: defenses.consistency_score(Brightest(), rand(2, 1, 8, 8), window=9), "window is 9"),
     (lambda: defenses.consistency_score(Brightest(), rand(2, 1, 8, 8), share=-0.1), "share is -0.1"),
     (lambda: defenses.consistency_score(Brightest(), rand(2, 1, 8, 8) + 1), "pixels in \\[0, 1\\]"),
+    (lambda: defenses.consistency_score(Brightest(), rand(2, 1, 8, 8), share="a"), "share is 'a'"),
+    (lambda: defenses.consistency_score(Brightest(), rand(2, 1, 8, 8), window=3, stride=4), "stride is 4, more than the window, 3"),
+    (lambda: defenses.consistency_score(nn.Sequential(nn.Flatten(), nn.Linear(64, 1)), rand(2, 1, 8, 8)), "single class"),
+    (lambda: defenses.consistency_score(Sick(), rand(2, 1, 8, 8)), "gives NaN"),
+    (lambda: defenses.calibration_error(torch.rand(2, 3), torch.tensor([0, 1]), bins=0), "bins is 0"),
     (lambda: defenses.energy(torch.rand(3)), "logits \\[N, classes\\] are expected"),
     (lambda: defenses.unsure(torch.full((2, 3), math.nan)), "scores holds NaN"),
     (lambda: defenses.energy(torch.rand(2, 3), 0), "temperature is 0"),

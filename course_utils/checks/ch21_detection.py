@@ -43,6 +43,12 @@ def far(features: Tensor, among: Tensor, k: int) -> Tensor:
     return (features[:, None] - among).norm(dim=2).sort(1).values[:, :k]
 
 
+def expanded(f: Tensor, a: Tensor, k: int) -> Tensor:
+    squares = f.square().sum(1)[:, None] - 2 * f @ a.T + a.square().sum(1)
+    nearest = squares.clamp_min(0).sqrt().sort(1).values[:, :k]
+    return -1 / (nearest / nearest[:, -1:]).log().mean(1)
+
+
 def own(s: Tensor, c: Tensor) -> Tensor:
     return s.argmax(1)[:, None]
 
@@ -63,6 +69,9 @@ EXERCISES = (
         (lambda s, c: c.topk(2, 2).values @ torch.tensor([1.0, -1.0]).to(c), "the class is taken anew under each cover, so that the lead is never below 0; it is that of the uncovered picture."),
         (lambda s, c: lead(own)(s, s[:, None].expand_as(c)), "this is the lead of the uncovered picture."),
         (lambda s, c: lead(own)(s, s[:, None].expand_as(c)) - covered_lead(s, c), "this is how far the lead drops; give the lead that is left."),
+        (lambda s, c: covered_lead(c[:, 0], c), "the own class is taken under the first cover; it is that of the uncovered picture."),
+        (lambda s, c: c.gather(2, own(s, c)[..., None].expand(-1, c.shape[1], 1))[..., 0] - c.gather(2, s.topk(2, 1).indices[:, None, 1:].expand(-1, c.shape[1], 1))[..., 0],
+         "the rival is the runner-up of the uncovered picture; under each cover it may be another class."),
         (lambda s, c: covered_lead(s, c).amin(1), "one number for each picture; give one for each cover, too."),
         (lead(lambda s, c: s.argmin(1)[:, None]), "this is the class with the smallest logit."),
         (lambda s, c: c.gather(2, own(s, c)[..., None].expand(*c.shape[:2], 1))[..., 0] - c.mean(2), "the mean of the logits is taken off; take off the largest other one."),
@@ -75,6 +84,9 @@ EXERCISES = (
         (lambda a, c: (a[:, None] > c).to(a).mean(), "equal scores count half; here they count nothing."),
         (lambda a, c: (a[:, None] >= c).to(a).mean(), "equal scores count half; here they count whole."),
         (lambda a, c: (a[:, None] > c - 1e-4).to(a).mean(), "scores that are nearly equal count as higher."),
+        (lambda a, c: 100 * area_by_pairs(a, c), "this is in percent; a share goes from 0 to 1."),
+        (lambda a, c: (a[:, None] > c).to(a).sum() / (a[:, None] != c).to(a).sum().clamp_min(1), "equal pairs are left out of the count; they count half, of all P * Q."),
+        (lambda a, c: ((a[:, None] > c + 1e-8).to(a) + 0.5 * ((a[:, None] - c).abs() <= 1e-8).to(a)).mean(), "scores that are nearly equal count as equal."),
         (lambda a, c: area_by_pairs(a, c).clamp_min(0.5), "an area below 0.5 is cut off; it says that the score points the wrong way."),
         (lambda a, c: torch.maximum(area_by_pairs(a, c), 1 - area_by_pairs(a, c)), "an area below 0.5 is turned over; it says that the score points the wrong way."),
         (lambda a, c: 1 - area_by_pairs(a, c), "this is the share in which the clean one is higher."),
@@ -103,6 +115,8 @@ EXERCISES = (
         (lambda c, r: c.quantile(1 - r), "quantile goes between two scores; give the score itself."),
         (lambda c, r: c.quantile(r), "this lets nearly every clean picture raise an alarm; the order is the other way round."),
         (lambda c, r: c.amax(), "rate is not used: no clean picture may raise an alarm."),
+        (lambda c, r: c.unique().flip(0)[min(int(r * len(c) + 1e-6), len(c.unique()) - 1)], "equal scores are counted once; each picture counts."),
+        (lambda c, r: c.abs().sort(descending=True).values[int(r * len(c) + 1e-6)], "the scores lose their sign; put them in order as they are."),
         (lambda c, r: c.mean() + 1.645 * c.std(), "this takes the scores for normally distributed; count them."),
         (lambda c, r: c.sort(descending=True).values[int(0.05 * len(c))], "a rate of 5 % is built in; take rate."),
         (lambda c, r: c[int(r * len(c) + 1e-6)], "the scores are not put in order."),
@@ -127,6 +141,10 @@ EXERCISES = (
         (lambda f, a, k: -1 / ((lambda d: d / d[:, :1])((f[:, None] - a).norm(dim=2).sort(1, descending=True).values[:, :k])).log().mean(1), "these are the k farthest; take the nearest."),
         (lambda f, a, k: -math.log(2) / (far(f, a, k) / far(f, a, k)[:, -1:]).log().mean(1), "the logarithm has another base; take the natural one."),
         (lambda f, a, k: -math.log(10) / (far(f, a, k) / far(f, a, k)[:, -1:]).log().mean(1), "the logarithm has another base; take the natural one."),
+        (expanded, "small distances are lost in |a|^2 - 2 a b + |b|^2; take torch.cdist, or subtract before you square."),
+        (lambda f, a, k: -(k - 2) / (far(f, a, k) / far(f, a, k)[:, -1:]).log().sum(1), "k - 2 is another estimate; here the logarithms are averaged over k."),
+        (lambda f, a, k: local_dimension(f, a, k - 1), "one neighbour too few is taken: k is given."),
+        (lambda f, a, k: local_dimension(f, a, min(k + 1, len(a))), "one neighbour too many is taken: no picture is its own neighbour here."),
         (lambda f, a, k: local_dimension(f, a, k).mean(), "one number for the batch; each picture has its own."),
     )),
     Exercise("free_energy", free_energy, energies, battery=(ONE_PICTURE, *TENSORS), difficulty=1, minutes=6, what="the energies", hints=(
@@ -146,6 +164,11 @@ EXERCISES = (
         (lambda s, t: -t * ((s / t).logsumexp(1) - math.log(s.shape[1])), "the mean of the exponentials is taken; the energy has their sum."),
         (lambda s, t: -t * (s / t).softmax(1).logsumexp(1), "the softmax comes first; a softmax does not know how large the logits are together."),
         (lambda s, t: -t * (s / t).log_softmax(1).logsumexp(1), "the softmax comes first; a softmax does not know how large the logits are together."),
+        (lambda s, t: -t * ((s - s.amax(1, keepdim=True)) / t).logsumexp(1), "the largest logit is taken off and never put back."),
+        (lambda s, t: -t * (s / t).clamp(-80, 80).exp().sum(1).log(), "the logits are cut off; logsumexp needs no clamp."),
+        (lambda s, t: -t * (s / t).logsumexp(1) / math.log(2), "the logarithm has another base; take the natural one."),
+        (lambda s, t: -t * (s / t).logsumexp(1) / math.log(10), "the logarithm has another base; take the natural one."),
+        (lambda s, t: -((s / t).softmax(1) * (s / t).log_softmax(1)).sum(1), "this is the entropy of the softmax; the energy is another score."),
         (lambda s, t: 1 - (s / t).softmax(1).amax(1), "this is the doubt of the softmax; the energy is another score."),
         (lambda s, t: (-t * (s / t).logsumexp(1)).mean(), "one number for the batch; each picture has its own."),
     )),

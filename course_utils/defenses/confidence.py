@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..runtime import check_labels, check_positive
+from ..runtime import check_count, check_labels, check_positive
 
 
 def unsure(scores: Tensor, temperature: float = 1.0) -> Tensor:
@@ -42,6 +42,7 @@ def calibrated_temperature(scores: Tensor, y: Tensor) -> float:
 def calibration_error(scores: Tensor, y: Tensor, *, bins: int = 15) -> float:
     """Expected calibration error (Guo 2017): |confidence - share right| in bins of equal width of the confidence, weighted by their pictures. 0 to 1."""
     check_logits(scores), check_labels(y, len(scores), scores.shape[1], where=scores.device)
+    check_count(bins, "bins")
     sure, answer = scores.detach().double().softmax(1).max(1)
     which = (sure * bins).long().clamp(max=bins - 1)
     gap = torch.zeros(bins, dtype=torch.float64, device=sure.device).index_add_(0, which, sure - (answer == y).double())

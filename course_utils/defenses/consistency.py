@@ -24,8 +24,11 @@ def consistency_score(
     x: pictures `[N, C, H, W]` in [0, 1]. window: the cover's side; None: 8 pixels, or a sixth of the picture if that is more. stride: None: three
     quarters of the window. With `local` only what a cover can reach is computed again, where that saves work (`layers.Local`).
     """
+    check_share(share)
     leads = covered_leads(model, x, window=window, stride=stride, batch_size=batch_size, local=local)
-    return -quantile(leads, check_share(share))
+    if bool(leads.isnan().any()):
+        raise ValueError("the model gives NaN or infinite scores for x under covers; a score needs finite logits. Look at the model's weights.")
+    return -quantile(leads, share)
 
 
 def covered_leads(
@@ -33,6 +36,8 @@ def covered_leads(
 ) -> Tensor:  # fmt: skip
     """The lead of each picture's own class under a cover at each position, `[N, rows, columns]`; what `consistency_score` is made of."""
     scores = covered_scores(model, x, window=window, stride=stride, batch_size=batch_size, local=local)
+    if scores.shape[3] < 2:
+        raise ValueError("the model has a single class; a lead is over another class: at least two are expected.")
     return lead_of(scores, logits(model, x).argmax(1)[:, None, None].expand(scores.shape[:3]))
 
 
@@ -89,10 +94,9 @@ def quantile(leads: Tensor, share: float) -> Tensor:
     return flat.kthvalue(1 + min(int(share * flat.shape[1]), flat.shape[1] - 1), dim=1).values
 
 
-def check_share(share: float) -> float:
-    if not 0 <= share <= 1:
-        raise ValueError(f"share is {share}; a share in [0, 1] is expected: of how many covers the lead may be lower.")
-    return share
+def check_share(share: float) -> None:
+    if not isinstance(share, (int, float)) or not 0 <= share <= 1:
+        raise ValueError(f"share is {share!r}; a share in [0, 1] is expected: of how many covers the lead may be lower.")
 
 
 def cover_size(x: Tensor, window: int | None, stride: int | None) -> tuple[int, int]:
@@ -101,4 +105,7 @@ def cover_size(x: Tensor, window: int | None, stride: int | None) -> tuple[int, 
     window = min(shorter, max(8, shorter // 6)) if window is None else check_count(window, "window")
     if window > shorter:
         raise ValueError(f"window is {window}; a cover of at most the pictures' shorter side, {shorter}, is expected.")
-    return window, max(1, 3 * window // 4) if stride is None else check_count(stride, "stride")
+    stride = max(1, 3 * window // 4) if stride is None else check_count(stride, "stride")
+    if stride > window:
+        raise ValueError(f"stride is {stride}, more than the window, {window}; give at most that, or some of the picture is never covered.")
+    return window, stride

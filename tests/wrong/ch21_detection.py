@@ -52,6 +52,17 @@ def of_the_first(scores, covered):
     return covered[..., own] - torch.cat([covered[..., :own], covered[..., own + 1 :]], 2).amax(2)
 
 
+def against_the_runner_up(scores, covered):
+    first, second = (scores.topk(2, 1).indices[:, None, [i]].expand(-1, covered.shape[1], 1) for i in (0, 1))
+    return (covered.gather(2, first) - covered.gather(2, second))[..., 0]
+
+
+def by_expansion(features, among, k):
+    squares = features.square().sum(1)[:, None] - 2 * features @ among.T + among.square().sum(1)
+    nearest = squares.clamp_min(0).sqrt().sort(1).values[:, :k]
+    return -1 / (nearest / nearest[:, -1:]).log().mean(1)
+
+
 def in_place_lead(scores, covered):
     own = scores.argmax(1)[:, None, None].expand(-1, covered.shape[1], 1)
     value = covered.gather(2, own)[..., 0]
@@ -86,6 +97,8 @@ WRONG = {
         ("wrong axis", lambda s, c: (c.topk(2, 1).values[:, 0] - c.topk(2, 1).values[:, 1]), "shape"),
         ("wrong sign", lambda s, c: -covered_lead(s, c), "sign"),
         ("another quantity", lambda s, c: covered_lead(s, c.softmax(2)), "probabilities"),
+        ("another quantity", lambda s, c: covered_lead(c[:, 0], c), "under the first cover"),
+        ("another quantity", against_the_runner_up, "runner-up"),
         ("another quantity", lambda s, c: c.gather(2, s.argmax(1)[:, None, None].expand(-1, c.shape[1], 1))[..., 0], "largest other one"),
         ("another quantity", lambda s, c: (c.argmax(2) == s.argmax(1)[:, None]).to(c), "how far"),
         ("another quantity", lambda s, c: c.gather(2, s.argmax(1)[:, None, None].expand(-1, c.shape[1], 1))[..., 0] - c.amax(2), "never above 0"),
@@ -108,6 +121,9 @@ WRONG = {
         ("wrong sign", lambda a, c: area_by_pairs(c, a), "clean one is higher"),
         ("another quantity", lambda a, c: (a[:, None] > c).to(a).sum() + 0.5 * (a[:, None] == c).to(a).sum(), "number of pairs"),
         ("another quantity", lambda a, c: a.mean() - c.mean(), "difference of means"),
+        ("another quantity", lambda a, c: 100 * area_by_pairs(a, c), "percent"),
+        ("another quantity", lambda a, c: (a[:, None] > c).to(a).sum() / (a[:, None] != c).to(a).sum().clamp_min(1), "left out"),
+        ("hard-coded constant", lambda a, c: ((a[:, None] - c > 1e-8).to(a) + 0.5 * ((a[:, None] - c).abs() <= 1e-8).to(a)).mean(), "nearly equal"),
         ("another quantity", lambda a, c: (a > c.median()).to(a).mean(), "one threshold"),
         ("another quantity", lambda a, c: (a[:, None] - c).sigmoid().mean(), "order only"),
         ("no absolute value", lambda a, c: max(area_by_pairs(a, c), 1 - area_by_pairs(a, c)), "wrong way"),
@@ -132,6 +148,10 @@ WRONG = {
         ("hard-coded constant", level(lambda m, q: int(0.05 * q)), "built in"),
         ("argument ignored", lambda c, r: c.amax(), "not used"),
         ("another quantity", lambda c, r: c.quantile(1 - r), "between two scores"),
+        ("another quantity", lambda c, r: c.quantile(1 - r, interpolation="lower"), "round down"),
+        ("another quantity", lambda c, r: c.quantile(1 - r, interpolation="higher"), "one fewer"),
+        ("another quantity", lambda c, r: c.unique().flip(0)[min(int(r * len(c) + 1e-6), len(c.unique()) - 1)], "counted once"),
+        ("another quantity", lambda c, r: c.abs().sort(descending=True).values[int(r * len(c) + 1e-6)], "lose their sign"),
         ("another quantity", lambda c, r: c.mean() + 1.645 * c.std(), "normally distributed"),
         ("another quantity", lambda c, r: c[int(r * len(c) + 1e-6)], "in order"),
         ("wrong shape", lambda c, r: c.sort(descending=True).values[: int(r * len(c) + 1e-6) + 1], "shape"),
@@ -149,6 +169,10 @@ WRONG = {
         ("another quantity", lambda f, a, k: 1 / local_dimension(f, a, k), "1 / LID"),
         ("another quantity", lambda f, a, k: local_dimension(f, a, k) / k, "added up"),
         ("another quantity", lambda f, a, k: local_dimension(f, a, k) / 2, "squared"),
+        ("off by one", lambda f, a, k: local_dimension(f, a, k - 1), "too few"),
+        ("off by one", lambda f, a, k: local_dimension(f, a, min(k + 1, len(a))), "too many"),
+        ("another quantity", lambda f, a, k: local_dimension(f, a, k) * (k - 2) / k, "another estimate"),
+        ("precision", by_expansion, "small distances are lost"),
         ("another quantity", lambda f, a, k: -1 / (far(f, a, k) / far(f, a, k)[:, -1:]).mean(1).log(), "logarithm of the mean"),
         ("another quantity", lambda f, a, k: -1 / far(f, a, k).log().mean(1), "not divided"),
         ("off by one", lambda f, a, k: -1 / (far(f, a, k)[:, :-1] / far(f, a, k)[:, -1:]).log().mean(1), "left out"),
@@ -173,6 +197,10 @@ WRONG = {
         ("another quantity", lambda s, t: -t * s.logsumexp(1), "not divided"),
         ("another quantity", lambda s, t: -t * (s * t).logsumexp(1), "multiplied"),
         ("another quantity", lambda s, t: -t * (s / t).exp().sum(1).log(), "logsumexp"),
+        ("another quantity", lambda s, t: -t * ((s - s.amax(1, keepdim=True)) / t).logsumexp(1), "never put back"),
+        ("hard-coded constant", lambda s, t: -t * (s / t).clamp(-80, 80).exp().sum(1).log(), "cut off"),
+        ("another quantity", lambda s, t: free_energy(s, t) / torch.log(torch.tensor(2.0)).to(s), "another base"),
+        ("another quantity", lambda s, t: torch.distributions.Categorical(logits=s / t).entropy(), "entropy"),
         ("another quantity", lambda s, t: 1 - (s / t).softmax(1).amax(1), "another score"),
         ("another quantity", lambda s, t: -t * (s / t).softmax(1).logsumexp(1), "softmax comes first"),
         ("wrong axis", lambda s, t: -t * (s / t).logsumexp(0), "axis"),
