@@ -144,6 +144,12 @@ def test_pruning_s_gradient_goes_through_what_was_kept() -> None:
     assert torch.allclose(slope * h, kept) and 0 < slope.eq(0).sum() < 30
 
 
+def test_a_forward_that_works_in_place_leaves_the_pictures_alone() -> None:
+    x = some(3)
+    before = x.clone()
+    assert torch.equal(defenses.bpda(lambda v: v.mul_(2))(x), 2 * before) and torch.equal(x, before)
+
+
 def test_a_pruned_network_is_a_copy_that_draws_afresh_and_repeats_by_seed() -> None:
     net, x = small().train(), some(4)
     before = copy.deepcopy(net.state_dict())
@@ -159,6 +165,8 @@ def test_a_pruned_network_is_a_copy_that_draws_afresh_and_repeats_by_seed() -> N
 
 @pytest.mark.parametrize(("call", "words"), [
     (lambda: defenses.bpda(3), "forward is a int"), (lambda: defenses.bpda(None), "forward is a NoneType"), (lambda: defenses.bpda(torch.relu, 3), "backward is a int"),
+    (lambda: defenses.bpda(lambda x: None)(some()), "forward gives a NoneType"), (lambda: defenses.bpda(lambda x: x.long())(some()), "forward gives torch.int64"),
+    (lambda: defenses.bpda(lambda x: x, lambda x: x.numpy())(some()), "backward gives a ndarray"),
     (lambda: defenses.bpda(defenses.thermometer)(some()), "the same shape"), (lambda: defenses.activation_pruning(small(), 0), "share is 0"),
     (lambda: defenses.activation_pruning(nn.Linear(3, 2)), "no nn.ReLU"), (lambda: defenses.activation_pruning(torch.relu), "torch.nn.Module is expected"),
 ])  # fmt: skip

@@ -57,3 +57,43 @@ def added_up(model: nn.Module, x: Tensor, y: Tensor, eps: float, noise: Tensor) 
         with frozen(model), torch.no_grad():
             fooled = fooled | (model(at).argmax(1) != y)
     return fooled
+
+
+def placed(low: float | None, high: float | None) -> Callable[..., Tensor]:
+    """The search with another clip."""
+
+    def wrong(model: nn.Module, x: Tensor, y: Tensor, eps: float, noise: Tensor) -> Tensor:
+        places = (x.detach()[:, None] + eps * noise.detach()).clamp(low, high)
+        with frozen(model), torch.no_grad():
+            return (model(places.flatten(0, 1)).argmax(1).view(noise.shape[:2]) != y[:, None]).any(1)
+
+    return wrong
+
+
+def of_mean_scores(model: nn.Module, x: Tensor, y: Tensor, eps: float, noise: Tensor) -> Tensor:
+    """Each picture is judged by the mean of its scores over the places."""
+    places = (x.detach()[:, None] + eps * noise.detach()).clamp(0, 1)
+    with frozen(model), torch.no_grad():
+        return model(places.flatten(0, 1)).unflatten(0, noise.shape[:2]).mean(1).argmax(1) != y
+
+
+def only_known(model: nn.Module, x: Tensor, y: Tensor, eps: float, noise: Tensor) -> Tensor:
+    """Pictures that the network has wrong at x do not count."""
+    return (answers(model, x, eps, noise) != y[:, None]).any(1) & (answers(model, x, 0.0, noise)[:, 0] == y)
+
+
+MIXED = "the answers are sorted back wrongly: in a batch made by flatten(0, 1) all tries of one picture stand together; .view(noise.shape[:2]) undoes it."
+SIDES = "places are clipped on one side only, or not to [0, 1]; .clamp(0, 1)."
+ONE = "one place that fools is enough; it need not be most of them."
+MISJUDGED: tuple[tuple[Callable[..., Tensor], str], ...] = (
+    (judged(lambda says, y: (says.flatten().view(says.shape[::-1]) != y).any(0)), MIXED),
+    (judged(lambda says, y: (says.T.reshape(says.shape) != y[:, None]).any(1)), MIXED),
+    (placed(0, None), SIDES),
+    (placed(None, 1), SIDES),
+    (placed(-1, 1), SIDES),
+    (judged(lambda says, y: (says != y[:, None]).sum(1) * 2 > says.shape[1]), ONE),
+    (judged(lambda says, y: (says != y[:, None]).sum(1) * 2 >= says.shape[1]), ONE),
+    (judged(lambda says, y: says.mode(1).values != y), ONE),
+    (of_mean_scores, "the scores of the tries are averaged; each try has an answer of its own, and one that fools is enough."),
+    (only_known, "pictures that the network has wrong at x are left out; only the places count."),
+)

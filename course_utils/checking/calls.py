@@ -20,6 +20,7 @@ OF_TENSOR = {
     "Work on {name}.detach().clone() and use torch.autograd.grad.",
     "flag": "{name} now asks for gradients, or no longer does (requires_grad); work on {name}.detach().clone().",
 }
+OF_LIST = "the list {name} was changed (.pop, .append, ...); it must stay as it is. Work on a copy: list({name})."
 OF_MODEL = {
     "mode": "{name} is not as it was: its mode (train or eval) is another mode than before, in some part; put it back.",
     "hooks": "{name} is not as it was: its hooks changed; remove those that your function adds.",
@@ -35,8 +36,11 @@ OF_MODEL = {
 def call(f: Callable, *, seed: int = SEED, **arguments: Any) -> Any:
     """What f returns for these arguments, given in this order. It must return something and change nothing else."""
     things = {name: value for name, value in arguments.items() if isinstance(value, (Tensor, nn.Module))}
+    lists = {name: list(value) for name, value in arguments.items() if isinstance(value, list)}
     with untouched(**things), guarded(seed=seed):
         got = f(*arguments.values())
+    for name, before in lists.items():
+        expect(len(before) == len(arguments[name]) and all(a is b for a, b in zip(before, arguments[name])), OF_LIST.format(name=name))
     expect_something(got)
     return got
 

@@ -61,9 +61,11 @@ def tried(task: Exercise, answer: Callable, case: Case, first: Trial | None, why
 
 
 def fresh(case: Case) -> Case:
-    """The arguments for one more call: random generators begin where they began."""
+    """The arguments for one more call: random generators begin where they began, lists are new ones of the same things."""
 
     def again(value: Any) -> Any:
+        if isinstance(value, list):
+            return list(value)
         return torch.Generator(value.device).set_state(value.get_state()) if isinstance(value, torch.Generator) else value
 
     return {name: again(value) for name, value in case.items()}

@@ -18,7 +18,12 @@ def coded() -> Iterator[Case]:
     yield {"x": x, "levels": 7}
     yield {"x": x[:4, :2], "levels": 10}
     yield {"x": (8 * x).round() / 8, "levels": 4}
-    yield {"x": x[:2], "levels": 2}
+    yield {"x": torch.cat([x, x.flip(0)], 1)[:2], "levels": 2}  # six channels
+
+
+def levels_last(x: Tensor, levels: int) -> Tensor:
+    """A wrong code: the l numbers are put on the last axis, and the axes are then read as if they stood behind the channels."""
+    return (x[..., None] > torch.arange(1, levels + 1).to(x) / levels).to(x.dtype).reshape(len(x), -1, *x.shape[2:])
 
 
 def coarse(x: Tensor) -> Tensor:

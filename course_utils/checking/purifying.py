@@ -19,6 +19,8 @@ def scored() -> Iterator[Case]:
     yield case(torch.linspace(0, 1, 5), (24,), 0.27, 3, low=-5000.0)
     yield case(levels, (30,), 0.31, 4, size=300.0)
     yield case(levels, (1, 1), 0.33, 6)
+    yield case(levels, (20,), 0.29, 8, size=1e12)
+    yield {"scores": -torch.eye(5), "x": torch.linspace(0, 1, 5), "levels": torch.linspace(0, 1, 5), "eps": 0.1}  # one in reach, the least likely
     turned = case(levels, (7, 4), 0.28, 7)
     yield turned | {"scores": turned["scores"].transpose(0, 1), "x": turned["x"].T}
     yield {"scores": 2 * torch.randn(64, 5, generator=generator(5)), "x": torch.arange(64) % 9 / 8, "levels": torch.linspace(0, 1, 5), "eps": 0.25}
@@ -42,3 +44,20 @@ def within(near: Callable[[Tensor, float], Tensor], out: float = -torch.inf) -> 
 def weighted(rule: Callable[[Tensor, Tensor, Tensor], Tensor]) -> Callable[..., Tensor]:
     """A wrong answer from rule(scores, near, levels), with near the levels that are in reach."""
     return lambda scores, x, levels, eps: rule(scores, (levels - x[..., None]).abs() <= eps, levels)
+
+
+def numbered(scores: Tensor, x: Tensor, levels: Tensor, eps: float) -> Tensor:
+    """A wrong answer: the number of the level, as a share of the largest one."""
+    near = (levels - x[..., None]).abs() <= eps
+    return scores.masked_fill(~near, -torch.inf).argmax(-1).to(x) / (len(levels) - 1)
+
+
+FILLED = "the lowest score of all is given to the others, and draws level where it is the only one in reach; use -torch.inf."
+UNUSED = "`levels` is not used: evenly spaced ones from 0 to 1 are taken in its place."
+MISFILLED: tuple[tuple[Callable[..., Tensor], str], ...] = (
+    (weighted(lambda s, n, v: v[torch.where(n, s, s.min()).argmax(-1)]), FILLED),
+    (weighted(lambda s, n, v: v[torch.where(n, s, s.amin(-1, keepdim=True)).argmax(-1)]), FILLED),
+    (numbered, UNUSED),
+    (lambda s, x, v, e: within(lambda d, eps: d.abs() <= eps)(s, x, torch.linspace(0, 1, len(v)).to(v), e), UNUSED),
+    (within(lambda d, e: d.abs() <= 2 * e), "twice the interval is used: from x - eps to x + eps."),
+)

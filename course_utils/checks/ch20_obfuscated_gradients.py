@@ -11,9 +11,9 @@ from torch import Tensor, nn
 
 from ..checking import PICTURES, TENSORS, Exercise, slips
 from ..checking.battery import ASKING
-from ..checking.by_chance import added_up, answers, judged, moved, sought
-from ..checking.obfuscating import coded, drawn, sealed, through
-from ..checking.purifying import scored, weighted, within
+from ..checking.by_chance import MISJUDGED, added_up, answers, judged, moved, sought
+from ..checking.obfuscating import coded, drawn, levels_last, sealed, through
+from ..checking.purifying import MISFILLED, scored, weighted, within
 from ..models.encoded import thermometer
 from ..runtime import frozen
 
@@ -76,7 +76,7 @@ def of_mean_scores(network: nn.Module, draws: list, x: Tensor, y: Tensor, soft: 
 
 AVERAGE = "the losses are averaged over the batch, which divides every gradient by its size; add them up."
 EXERCISES = (
-    Exercise("to_thermometer", to_thermometer, coded, battery=PICTURES, difficulty=1, minutes=10, what="the codes", hints=(
+    Exercise("to_thermometer", to_thermometer, coded, battery=PICTURES, difficulty=1, minutes=10, what="the code", hints=(
         "Which pixels are above the first threshold, 1 / l? And above the second? That gives the channels one by one.",
         "Put the thresholds on an axis of their own: x[:, :, None] is [N, C, 1, H, W], thresholds [l, 1, 1]. Compare, make numbers of it, and flatten the two axes.",
         "k = torch.arange(1, levels + 1, ...); (x[:, :, None] > k[:, None, None] / levels).to(x.dtype).flatten(1, 2).",
@@ -93,6 +93,8 @@ EXERCISES = (
         (against(lambda x, t: ((x - t) * len(t) + 0.5).clamp(0, 1)), "these are the ramps; a code holds zeros and ones."),
         (against(lambda x, t: (x - t).clamp(0, 1)), "these are the lecture's ramps; a code holds zeros and ones."),
         (lambda x, levels: thermometer(x, levels).unflatten(1, (x.shape[1], levels)).transpose(1, 2).flatten(1, 2), "the channels of one threshold stand together; the l numbers of a channel must."),
+        (levels_last, "the levels stand on the last axis and are then read as pixels; the l numbers of a pixel belong behind each other among the channels."),
+        (against(lambda x, t: x > t - t[0] / 2), "the thresholds lie half a level too low; they are k / l."),
         (lambda x, levels: (x * levels).floor() / levels, "this is the picture with few levels; its code is asked for."),
         (lambda x, levels: thermometer((x * levels).round() / levels, levels), "the pixels are rounded first; compare them as they are."),
     )),
@@ -126,12 +128,13 @@ EXERCISES = (
         (partial(of_mean_scores, soft=True), "the draws' probabilities are averaged before the loss; average the losses."),
         (lambda n, draws, x, y: slips.gradient_of(slips.total_loss, n, x, y), "this is the network's gradient without the defense; the network sees draw(x)."),
         (lambda n, draws, x, y: sum(through(n, d(x.detach()), same, x, y, slips.total_loss).sign() for d in draws) / len(draws), "the signs are averaged; average the gradients."),
+        (lambda n, draws, x, y: draws_gradient(n, draws, x, n(x.detach()).argmax(1)), "the network's own answers stand in for y; use the classes that are given."),
         (lambda *a: draws_gradient(*a).sign(), "this is the sign of the gradient; give the gradient."),
         (over(F.cross_entropy), AVERAGE),
         (over(lambda s, y: -slips.total_loss(s, y)), "the sign is wrong: this goes down the loss."),
         *((over(value), sentence) for value, sentence in slips.LOSSES),
     )),
-    Exercise("likeliest", likeliest, scored, battery=TENSORS, difficulty=2, minutes=10, what="the chosen levels", hints=(
+    Exercise("likeliest", likeliest, scored, battery=TENSORS, difficulty=2, minutes=10, what="the choice", hints=(
         "Which levels are in reach of which pixel? That is a table of yes and no, as large as the scores. What must happen to the scores of the others?",
         "near = (levels - x[..., None]).abs() <= eps is [..., L]. Give the others a score that can never win: scores.masked_fill(~near, -torch.inf).",
         "levels[scores.masked_fill(~near, -torch.inf).argmax(-1)]: the argmax is a number from 0 to L - 1; `levels` turns it into a grey level.",
@@ -146,6 +149,8 @@ EXERCISES = (
         (within(lambda d, e: d.abs() <= e, 0.0), "the scores of the others become 0, which wins where all in reach are below 0; use -torch.inf."),
         (weighted(lambda s, n, v: v[(s * n).argmax(-1)]), "the scores of the others become 0, which wins where all in reach are below 0; use -torch.inf."),
         (weighted(lambda s, n, v: v[(s.softmax(-1) * n).argmax(-1)]), "where a level out of reach is far likelier, the probabilities of those in reach become 0; leave the others out before any softmax."),
+        (weighted(lambda s, n, v: v[(s.exp() * n).argmax(-1)]), "exp of a score far from 0 becomes 0 or infinite; leave the others out with -torch.inf instead."),
+        *MISFILLED,
         (within(lambda d, e: d.abs() < e), "a level that is eps away exactly is in reach: <= and not <."),
         (within(lambda d, e: d <= e), "there is no limit below; the distance is an absolute value."),
         (within(lambda d, e: d >= -e), "there is no limit above; the distance is an absolute value."),
@@ -180,6 +185,7 @@ EXERCISES = (
         (judged(lambda says, y: (says != y[:, None]).any()), "this is one answer for the whole batch; give one for each picture: .any(1)."),
         (judged(lambda says, y: (says != y[:, None]).any(0)), "this is one answer for each try; give one for each picture: .any(1)."),
         (lambda model, x, y, eps, noise: found_by_chance(model, x, y, eps, noise) | (answers(model, x, 0.0, noise)[:, 0] != y), "x itself is asked about, too; only the places count."),
+        *MISJUDGED,
         (added_up, "each try begins where the last one ended; each begins at x."),
     )),
 )  # fmt: skip

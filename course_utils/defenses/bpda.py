@@ -19,8 +19,11 @@ class Bpda(nn.Module):
 
     def forward(self, x: Tensor, generator: torch.Generator | None = None) -> Tensor:
         with torch.no_grad():
-            value = seeded(self.ahead)(x, generator)
+            value = seeded(self.ahead)(x.clone(), generator)  # of a copy: a forward that works in place leaves x as it is
         stand_in = self.back(x)
+        for name, given in (("forward", value), ("backward", stand_in)):
+            if not isinstance(given, Tensor) or not given.is_floating_point():
+                raise ValueError(f"{name} gives {given.dtype if isinstance(given, Tensor) else f'a {type(given).__name__}'}; a floating point tensor is expected.")
         if value.shape != stand_in.shape:
             raise ValueError(f"forward gives {list(value.shape)}, backward {list(stand_in.shape)}; the same shape is expected of both.")
         return value.detach() + (stand_in - stand_in.detach()).to(value.dtype)  # the brackets are exactly 0: the value is forward's own

@@ -14,5 +14,7 @@ def bit_depth(x: Tensor, bits: int = 3) -> Tensor:
     """
     if check_count(bits, "bits") > 16:
         raise ValueError(f"bits is {bits}; from 1 to 16 are expected.")
+    if not isinstance(x, Tensor) or not x.is_floating_point():
+        raise ValueError(f"x is {x.dtype if isinstance(x, Tensor) else f'a {type(x).__name__}'}; floating point pictures in [0, 1] are expected.")
     steps = 2**bits - 1
     return (x * steps).round() / steps

@@ -19,8 +19,8 @@ def tv_minimize(
     The z that minimises 1/2 sum over the kept values of (z - x)^2 + weight * TV(z), with TV the sum of the lengths of the gradients, each
     channel on its own. Found by `steps` of the primal-dual method of Chambolle and Pock (2011). Solving it gives no gradient: BPDA is needed.
     """
-    if not 0 <= drop < 1:
-        raise ValueError(f"drop is {drop}; a share of at least 0 and below 1 is expected: of no kept pixel nothing can be restored.")
+    if not isinstance(drop, (int, float)) or not 0 <= drop < 1:
+        raise ValueError(f"drop is {drop!r}; a share of at least 0 and below 1 is expected: of no kept pixel nothing can be restored.")
     check_positive(weight, "weight"), check_count(steps, "steps"), runtime.check_pictures(x)
     chance = generator or runtime.generator()
     kept = (torch.rand(x.shape, generator=chance, device=chance.device) >= drop).to(x)

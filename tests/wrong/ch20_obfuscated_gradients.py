@@ -90,6 +90,13 @@ def chained(network, draws, x, y):
     return through(network, now, same, x, y, total_loss)
 
 
+def empties(network, draws, x, y):
+    count, total = len(draws), 0
+    while draws:
+        total = total + through(network, draws.pop()(x.detach()), same, x, y, total_loss)
+    return total / count
+
+
 def switched_off(*a):
     torch.set_grad_enabled(False)
     return draws_gradient(*a)
@@ -128,6 +135,9 @@ WRONG = {
         ("wrong axis", lambda x, levels: torch.stack([x > k / levels for k in range(1, levels + 1)], 1).to(x.dtype).flatten(1, 2), "stand together"),
         ("wrong axis", lambda x, levels: torch.stack([x > k / levels for k in range(levels, 0, -1)], 2).to(x.dtype).flatten(1, 2), "from the end"),
         ("another quantity", lambda x, levels: to_thermometer(x, levels) - F.pad(to_thermometer(x, levels).unflatten(1, (-1, levels))[:, :, 1:], (0, 0, 0, 0, 0, 1)).flatten(1, 2), "one-hot"),
+        ("wrong axis", lambda x, levels: torch.stack([x > k / levels for k in range(1, levels + 1)], -1).to(x.dtype).reshape(len(x), -1, *x.shape[2:]), "last axis"),
+        ("off by one", lambda x, levels: torch.stack([x > (k - 0.5) / levels for k in range(1, levels + 1)], 2).to(x.dtype).flatten(1, 2), "half a level"),
+        ("hard-coded constant", lambda x, levels: torch.cat([to_thermometer(x[:, c : c + 1], levels) for c in range(3)], 1), "shape"),
         ("another quantity", code(lambda x, t: (x - t).clamp(0, 1)), "ramps"),
         ("wrong shape", lambda x, levels: torch.stack([x > k / levels for k in range(1, levels + 1)], 2).to(x.dtype), "shape"),
         ("hard-coded constant", lambda x, levels: to_thermometer(x, 7), "use the argument"),
@@ -183,6 +193,8 @@ WRONG = {
         ("raises", lambda n, d, x, y: gradient_of(total_loss, lambda z: n(d[0](z)), x, y), "grad"),
         ("hard-coded constant", draws(combine=lambda g: sum(g) / 4), "is expected"),
         ("in place", shifts_x_too, "place"),
+        ("in place", empties, "the list draws was changed"),
+        ("argument ignored", lambda n, d, x, y: draws_gradient(n, d, x, n(x).argmax(1)), "own answers"),
         ("state changed", switched_off, "grad"),
         ("stale", remembers(draws_gradient), "earlier call"),
         ("precision", lambda *a: draws_gradient(*a).float(), "torch.float"),
@@ -198,6 +210,12 @@ WRONG = {
         ("wrong sign", choose(lambda s, n, v: v[masked(s, ~n).argmax(-1)]), "left out"),
         ("another quantity", choose(lambda s, n, v: v[(s * n).argmax(-1)]), "become 0"),
         ("hard-coded constant", choose(lambda s, n, v: v[masked(s, n, -1000.0).argmax(-1)]), "can still win"),
+        ("hard-coded constant", choose(lambda s, n, v: v[masked(s, n, -1e9).argmax(-1)]), "can still win"),
+        ("another quantity", choose(lambda s, n, v: v[masked(s, n, s.min().item()).argmax(-1)]), "draws level"),
+        ("another quantity", lambda s, x, v, e: masked(s, reach(s, x, v, e)).argmax(-1).to(s.dtype) / (len(v) - 1), "`levels` is not used"),
+        ("argument ignored", lambda s, x, v, e: likeliest(s, x, torch.linspace(0, 1, len(v)).to(v), e), "`levels` is not used"),
+        ("off by one", lambda s, x, v, e: likeliest(s, x, v, 2 * e), "twice"),
+        ("precision", choose(lambda s, n, v: v[(s.exp() * n).argmax(-1)]), "exp"),
         ("precision", choose(lambda s, n, v: v[(s.softmax(-1) * n).argmax(-1)]), "before any softmax"),
         ("off by one", lambda s, x, v, e: v[masked(s, (v - x[..., None]).abs() < e).argmax(-1)], "<= and not <"),
         ("no absolute value", lambda s, x, v, e: v[masked(s, v - x[..., None] <= e).argmax(-1)], "absolute value"),

@@ -77,6 +77,8 @@ def gradient_masking_report(
     with runtime.frozen(model), torch.backends.cudnn.flags(allow_tf32=False):
         asked = Asked(model)
         scores = asked.scores(x)
+        if scores.shape[1] < 2:
+            raise ValueError(f"the network gives scores {list(scores.shape)}; of at least two classes are expected: where there is one, nothing can be fooled.")
         right = (scores.argmax(1) == labels(scores)).nonzero().flatten()[:most]
         if not len(right):
             raise ValueError(f"the network gets none of the {len(x)} pictures right, so that nothing is left to be fooled; are y the classes of x, in the network's order?")
