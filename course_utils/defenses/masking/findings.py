@@ -11,7 +11,7 @@ from .contests import TOP, Shares
 from .looks import CLEAR, Numbers
 
 LIMITS = {  # above these a number speaks of a hidden gradient (sizes: below)
-    "broken": 0.05, "zero": 0.1, "zero_margin": 0.1, "calls": 0.003, "company": 0.003, "two_gradients": 0.05, "refusal": 0.5, "blind": 0.5,
+    "broken": 0.05, "zero": 0.05, "zero_margin": 0.05, "calls": 0.003, "company": 0.003, "two_gradients": 0.05, "refusal": 0.5, "blind": 0.5,
     "foretold": 0.18, "jumps": 0.18, "needed": 3.0, "sizes": 0.53, "search": 0.2, "margin": 0.3, "one step": 0.2, "unbounded": 0.1, "curve": 0.2,
 }  # fmt: skip
 
