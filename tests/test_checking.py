@@ -420,3 +420,9 @@ def test_small_slopes_beside_large_ones_may_carry_their_rounding() -> None:
     expect_trains(loss(0.01), loss(0.0), net, "cut off")
     with pytest.raises(Mistake, match="cut off"):
         expect_trains(loss(1.0), loss(0.0), net, "cut off")
+
+
+@pytest.mark.parametrize("touch", [lambda things: things.pop(), lambda things: things.append(3), lambda things: things.reverse()])
+def test_a_call_may_not_change_a_list(touch) -> None:
+    with pytest.raises(Mistake, match="the list things was changed"):
+        call(lambda things: (touch(things), 1)[1], things=[1, 2])

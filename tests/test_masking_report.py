@@ -90,6 +90,8 @@ def test_a_network_that_gets_nothing_right(digits: tuple) -> None:
         report(net, x, (runtime.predict(net, x) + 1) % 10)
     with pytest.raises(ValueError, match="class scores"):
         report(nn.Identity(), some(), torch.zeros(len(some())).long())
+    with pytest.raises(ValueError, match="at least two classes"):
+        report(nn.Sequential(nn.Flatten(), nn.Linear(x[0].numel(), 1)), x, torch.zeros(len(x)).long())
 
 
 # ---------------------------------------------------------------- the core of the bench
