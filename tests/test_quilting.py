@@ -35,13 +35,14 @@ def test_clean_patches_are_windows_of_the_pictures() -> None:
     assert torch.equal(drawn, defenses.clean_patches(x, 60, generator=generator(4))) and len(drawn.unique(dim=0)) > 20
 
 
-def test_the_seam_is_the_cheapest_path() -> None:
-    cost = torch.rand(30, 5, 3, generator=generator(2), dtype=torch.float64)
+@pytest.mark.parametrize("overlap", [1, 2, 3, 4])
+def test_the_seam_is_the_cheapest_path(overlap: int) -> None:
+    cost = torch.rand(30, 5, overlap, generator=generator(2), dtype=torch.float64)
     stays = quilting.seam(cost, 5).long()
     columns = stays.sum(2)  # where the path goes in each row
-    assert (columns <= 2).all() and (columns.diff(dim=1).abs() <= 1).all() and not stays[:, :, 3:].any()
+    assert (columns < overlap).all() and (columns.diff(dim=1).abs() <= 1).all() and not stays[:, :, overlap:].any()
     own = cost.gather(2, columns[..., None])[..., 0].sum(1)
-    paths = [p for p in torch.cartesian_prod(*[torch.arange(3)] * 5) if (p.diff().abs() <= 1).all()]
+    paths = [p for p in torch.cartesian_prod(*[torch.arange(overlap)] * 5) if (p.diff().abs() <= 1).all()]
     assert torch.allclose(own, torch.stack([cost[:, torch.arange(5), p].sum(1) for p in paths]).amin(0))
 
 
