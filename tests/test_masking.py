@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import copy
-
 import pytest
 import torch
 from torch import Tensor, nn
@@ -11,7 +9,6 @@ from torch import Tensor, nn
 from course_utils import data, defenses, models, runtime
 from course_utils.defenses.masking import asking, contests, looks
 from course_utils.runtime import generator
-from tests.test_attacks import some
 
 report = defenses.gradient_masking_report
 
@@ -245,70 +242,3 @@ def test_a_refusal_with_a_gradient_is_not_flagged(digits: tuple) -> None:
 
     found = report(Open(digits[0]), *digits[1:], **QUICK)
     assert not found.masked, found.findings
-
-
-# ---------------------------------------------------------------- the call
-
-
-def test_nothing_is_changed_and_a_seed_gives_the_same(digits: tuple) -> None:
-    net, x, y = copy.deepcopy(digits[0]).train(), digits[1].clone(), digits[2].clone()
-    before = copy.deepcopy(net.state_dict())
-    first, again = (report(net, x, y, queries=10, steps=3, generator=generator(3)) for _ in range(2))
-    assert first == again and net.training and all(p.requires_grad and p.grad is None for p in net.parameters())
-    assert all(torch.equal(v, before[k]) for k, v in net.state_dict().items()) and torch.equal(x, digits[1])
-
-
-def test_table_and_words(digits: tuple) -> None:
-    found = report(*digits, queries=10, steps=3)
-    html = found._repr_html_()
-    assert "<table>" in html and "Is there a gradient?" in html and len(found.table().body) == len(found.checks) == 16
-    assert "hides" not in repr(found) and "No sign" in repr(found)
-
-
-def test_contests_only_where_the_looks_find_nothing(digits: tuple) -> None:
-    net, x, y = digits
-    assert report(net, x, y, attack=None, queries=5, steps=2).shares and not report(Sealed(net), x, y, attack=None).shares
-
-
-def test_wrong_ones_are_left_out_and_one_class_is_enough(digits: tuple) -> None:
-    net, x, y = digits
-    right = runtime.predict(net, x) == y
-    other = torch.where(torch.arange(len(y)) < 6, (y + 1) % 10, y)
-    assert report(net, x, other, **QUICK).right == int((right & (other == y)).sum())
-    ones = runtime.predict(net, x)[:1].repeat(3)
-    assert report(net, x[:1].repeat(3, 1, 1, 1), ones, **QUICK).right == 3
-    assert report(net, x, y, most=5, **QUICK).right == 5
-
-
-def test_double_precision_and_many_classes() -> None:
-    x = torch.rand(4, 3, 8, 8, generator=generator(0), dtype=torch.float64)
-    with runtime.seeded_weights(0):
-        net = nn.Sequential(nn.Flatten(), nn.Linear(192, 30), nn.Tanh(), nn.Linear(30, 1000)).double()
-    found = report(net, x, runtime.predict(net, x), queries=5, steps=2)
-    assert not found.masked and found.right == 4, found.findings
-
-
-@pytest.mark.parametrize(
-    "change, words",
-    [
-        ({"x": torch.zeros(0, 1, 28, 28), "y": torch.zeros(0).long()}, "empty"),
-        ({"x": torch.full((2, 1, 28, 28), 1.5), "y": torch.zeros(2).long()}, r"\[0, 1\]"),
-        ({"x": torch.full((2, 1, 28, 28), torch.nan), "y": torch.zeros(2).long()}, "NaN"),
-        ({"y": torch.zeros(3).long()}, "one label a picture"),
-        ({"y": torch.full((24,), 10)}, "classes"),
-        ({"y": None}, "y is None"),
-        ({"most": 0}, "most"), ({"steps": 1}, "steps"), ({"queries": 0}, "queries"), ({"model": lambda x: x}, "Module"),
-    ],
-)  # fmt: skip
-def test_bad_input(change: dict, words: str, digits: tuple) -> None:
-    given = dict(zip(("model", "x", "y"), digits)) | change
-    with pytest.raises(ValueError, match=words):
-        report(given.pop("model"), given.pop("x"), given.pop("y"), **given)
-
-
-def test_a_network_that_gets_nothing_right(digits: tuple) -> None:
-    net, x, y = digits
-    with pytest.raises(ValueError, match="none of the 24 pictures right"):
-        report(net, x, (runtime.predict(net, x) + 1) % 10)
-    with pytest.raises(ValueError, match="class scores"):
-        report(nn.Identity(), some(), torch.zeros(len(some())).long())

@@ -8,11 +8,11 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from .contests import TOP, Shares
-from .looks import Numbers
+from .looks import CLEAR, Numbers
 
 LIMITS = {  # above these a number speaks of a hidden gradient (sizes: below)
-    "broken": 0.05, "zero": 0.1, "zero_margin": 0.1, "calls": 0.003, "company": 0.003, "two_gradients": 0.05, "refusal": 0.5, "blind": 0.5,
-    "foretold": 0.18, "jumps": 0.18, "needed": 3.0, "sizes": 0.5, "search": 0.2, "margin": 0.3, "one step": 0.2, "unbounded": 0.1, "curve": 0.2,
+    "broken": 0.05, "zero": 0.05, "zero_margin": 0.05, "calls": 0.003, "company": 0.003, "two_gradients": 0.05, "refusal": 0.5, "blind": 0.5,
+    "foretold": 0.18, "jumps": 0.18, "needed": 3.0, "sizes": 0.53, "search": 0.2, "margin": 0.3, "one step": 0.2, "unbounded": 0.1, "curve": 0.2,
 }  # fmt: skip
 
 
@@ -102,7 +102,7 @@ def of_steps(n: Numbers) -> list[Check]:
             f"The scores jump: a change of 0.0001 does {percent(n['jumps'])} of what one of 0.001 does; where they are smooth it is 10 %.",
         ),
         check(
-            "Do its sizes stay?", f"cosine {n['cosine']:.2f}, signs {n['signs']:.2f}", n["signs"] > 0.2 and ratio < LIMITS["sizes"],
+            "Do its sizes stay?", f"cosine {n['cosine']:.2f}, signs {n['signs']:.2f}", n["signs"] > CLEAR and ratio < LIMITS["sizes"],
             f"From place to place the gradient keeps its signs (agreement {n['signs']:.2f}) but not its sizes (cosine {n['cosine']:.2f}), as on a staircase with steep steps.",
         ),
     ]  # fmt: skip

@@ -12,7 +12,7 @@ from torch import Tensor
 from .asking import Asked, Value, cross_entropy, margin
 
 Numbers = dict[str, float]
-NEAR, FAR, TINY = 0.01, 0.064, 0.001  # of [0, 1]
+NEAR, FAR, TINY, CLEAR = 0.01, 0.064, 0.001, 0.2  # three distances in [0, 1], and an agreement
 
 
 def inside(x: Tensor, reach: float, source: torch.Generator) -> Tensor:
@@ -109,6 +109,12 @@ def jumps(asked: Asked, x: Tensor, source: torch.Generator) -> Numbers:
 
 
 def sizes(asked: Asked, x: Tensor, y: Tensor, source: torch.Generator) -> Numbers:
-    """For two places near each picture: how alike are the gradients, and how alike are their signs? On a smooth staircase only the signs are."""
-    a, b = (rows(asked.slope(inside(x, FAR, source), y, margin)[1]) for _ in range(2))
-    return {"cosine": share(alike(a, b)), "signs": share(a.sign() * b.sign())}
+    """For two places near each picture: how alike are the gradients (cosine), and how alike are their signs? On a smooth staircase only the signs are.
+
+    Within 0.064 and within 0.016; the reach in which the cosine is the smaller part of the signs' agreement, as long as that is above 0.2.
+    """
+    found = []
+    for reach in (FAR, FAR / 4):
+        a, b = (rows(asked.slope(inside(x, reach, source), y, margin)[1]) for _ in range(2))
+        found.append({"cosine": share(alike(a, b)), "signs": share(a.sign() * b.sign())})
+    return min(found, key=lambda n: n["cosine"] / n["signs"] if n["signs"] > CLEAR else torch.inf)

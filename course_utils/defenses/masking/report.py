@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import html
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from ... import runtime, show
+from ... import runtime
 from ...runtime import check_batch, check_count
 from .asking import Asked
 from .contests import Shares, contests
@@ -15,6 +16,7 @@ from .findings import Check, of_contests, of_looks
 from .looks import Numbers, foretold, jumps, present, refusal, same_twice, sizes
 
 MOST, FEWEST, IN_CONTESTS = 200, 24, 64  # pictures
+HEADER = ("question", "measured", "sign")
 USUAL = 3 * 32 * 32  # numbers in a picture; of larger ones fewer are taken
 
 
@@ -32,16 +34,25 @@ class MaskingReport(NamedTuple):
     shares: dict[str, Shares]
     right: int
 
-    def table(self) -> show.Table:
+    def rows(self) -> list[list[str]]:
         """Every line of the list: the question, what was measured, and whether it speaks of a hidden gradient."""
-        body = [[c.question, c.measured, "hides" if c.finding else "–"] for c in self.checks]
-        return show.Table(["question", "measured", "sign"], body, f"{self.right} pictures. {'The gradient is hidden.' if self.masked else 'No sign of a hidden gradient.'}")
+        return [[c.question, c.measured, "hides" if c.finding else "–"] for c in self.checks]
+
+    def verdict(self) -> str:
+        """The last line of the table."""
+        return f"{self.right} pictures. {'The gradient is hidden.' if self.masked else 'No sign of a hidden gradient.'}"
 
     def _repr_html_(self) -> str:
-        return self.table()._repr_html_()
+        def line(cells: tuple[str, ...] | list[str], tag: str) -> str:
+            return "<tr>" + "".join(f'<{tag} style="text-align:left">{html.escape(c)}</{tag}>' for c in cells) + "</tr>"
+
+        body = "".join(line(row, "td") for row in self.rows())
+        return f"<table>{line(HEADER, 'th')}{body}</table><p>{html.escape(self.verdict())}</p>"
 
     def __repr__(self) -> str:
-        return repr(self.table())
+        lines = [HEADER, *self.rows()]
+        widths = [max(len(row[k]) for row in lines) for k in range(len(HEADER))]
+        return "\n".join(["  ".join(c.ljust(w) for c, w in zip(row, widths)).rstrip() for row in lines] + [self.verdict()])
 
 
 def gradient_masking_report(

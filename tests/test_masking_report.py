@@ -1,0 +1,109 @@
+"""The report's call: what it leaves alone, its table, its options, bad input; and its verdicts on the core of the bench."""
+
+from __future__ import annotations
+
+import copy
+import os
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from benchmarks import masking as bench
+from course_utils import data, defenses, models, runtime
+from course_utils.runtime import generator
+from tests.test_attacks import some
+from tests.test_masking import Sealed
+
+report = defenses.gradient_masking_report
+QUICK = {"attack": False}
+
+
+@pytest.fixture(scope="module")
+def digits() -> tuple[nn.Module, Tensor, Tensor]:
+    x, y, *_ = data.load("digits", "test", 24, source="drawn")
+    return models.load("stridenet-digits"), x, y
+
+
+# ---------------------------------------------------------------- the call
+
+
+def test_nothing_is_changed_and_a_seed_gives_the_same(digits: tuple) -> None:
+    net, x, y = copy.deepcopy(digits[0]).train(), digits[1].clone(), digits[2].clone()
+    before = copy.deepcopy(net.state_dict())
+    first, again = (report(net, x, y, queries=10, steps=3, generator=generator(3)) for _ in range(2))
+    assert first == again and net.training and all(p.requires_grad and p.grad is None for p in net.parameters())
+    assert all(torch.equal(v, before[k]) for k, v in net.state_dict().items()) and torch.equal(x, digits[1])
+
+
+def test_table_and_words(digits: tuple) -> None:
+    found = report(*digits, queries=10, steps=3)
+    html = found._repr_html_()
+    assert "<table>" in html and "Is there a gradient?" in html and len(found.rows()) == len(found.checks) == 16
+    assert "hides" not in repr(found) and "No sign" in repr(found)
+
+
+def test_contests_only_where_the_looks_find_nothing(digits: tuple) -> None:
+    net, x, y = digits
+    assert report(net, x, y, attack=None, queries=5, steps=2).shares and not report(Sealed(net), x, y, attack=None).shares
+
+
+def test_wrong_ones_are_left_out_and_one_class_is_enough(digits: tuple) -> None:
+    net, x, y = digits
+    right = runtime.predict(net, x) == y
+    other = torch.where(torch.arange(len(y)) < 6, (y + 1) % 10, y)
+    assert report(net, x, other, **QUICK).right == int((right & (other == y)).sum())
+    ones = runtime.predict(net, x)[:1].repeat(3)
+    assert report(net, x[:1].repeat(3, 1, 1, 1), ones, **QUICK).right == 3
+    assert report(net, x, y, most=5, **QUICK).right == 5
+
+
+def test_double_precision_and_many_classes() -> None:
+    x = torch.rand(4, 3, 8, 8, generator=generator(0), dtype=torch.float64)
+    with runtime.seeded_weights(0):
+        net = nn.Sequential(nn.Flatten(), nn.Linear(192, 30), nn.Tanh(), nn.Linear(30, 1000)).double()
+    found = report(net, x, runtime.predict(net, x), queries=5, steps=2)
+    assert not found.masked and found.right == 4, found.findings
+
+
+@pytest.mark.parametrize(
+    "change, words",
+    [
+        ({"x": torch.zeros(0, 1, 28, 28), "y": torch.zeros(0).long()}, "empty"),
+        ({"x": torch.full((2, 1, 28, 28), 1.5), "y": torch.zeros(2).long()}, r"\[0, 1\]"),
+        ({"x": torch.full((2, 1, 28, 28), torch.nan), "y": torch.zeros(2).long()}, "NaN"),
+        ({"y": torch.zeros(3).long()}, "one label a picture"),
+        ({"y": torch.full((24,), 10)}, "classes"),
+        ({"y": None}, "y is None"),
+        ({"most": 0}, "most"), ({"steps": 1}, "steps"), ({"queries": 0}, "queries"), ({"model": lambda x: x}, "Module"),
+    ],
+)  # fmt: skip
+def test_bad_input(change: dict, words: str, digits: tuple) -> None:
+    given = dict(zip(("model", "x", "y"), digits)) | change
+    with pytest.raises(ValueError, match=words):
+        report(given.pop("model"), given.pop("x"), given.pop("y"), **given)
+
+
+def test_a_network_that_gets_nothing_right(digits: tuple) -> None:
+    net, x, y = digits
+    with pytest.raises(ValueError, match="none of the 24 pictures right"):
+        report(net, x, (runtime.predict(net, x) + 1) % 10)
+    with pytest.raises(ValueError, match="class scores"):
+        report(nn.Identity(), some(), torch.zeros(len(some())).long())
+
+
+# ---------------------------------------------------------------- the core of the bench
+
+CORE = [one for one in bench.everything() if one.name.endswith("@ lenet-digits") or (one.pictures == "digits" and "@" not in one.name)]
+
+
+@pytest.mark.skipif(os.environ.get("COURSE_TESTS") != "all", reason="some minutes: make test-all")
+@pytest.mark.parametrize("one", CORE, ids=lambda one: one.name)
+def test_verdicts_of_the_bench(one: bench.Judged) -> None:
+    row = bench.judge(one, 0, attack=None)
+    assert row["masked"] == one.hides, row["findings"]
+
+
+def test_the_bench_is_large() -> None:
+    every = list(bench.everything())
+    assert sum(one.hides for one in every) >= 100 and sum(not one.hides for one in every) >= 90 and len({one.name for one in every}) == len(every)
