@@ -16,7 +16,7 @@ EQUIVALENT = {
     "bpda_gradient/…: detach dropped: … = x.detach().clone().requires_grad_() -> … = x.clone().requires_grad_()": COPY,
     "bpda_gradient/solution: detach dropped: seen = … -> seen = stand_in + (ahead(z) - stand_in).detach()": ALONE,
     "bpda_gradient/in_two_steps: detach dropped: seen = …": ALONE,
-    "bpda_gradient/by_a_function: softmax added: …": ALIKE,
+    "bpda_gradient/by_a_function: softmax added: scores = … -> ….log_softmax(1)": ALIKE,
     "bpda_gradient/by_a_function: detach dropped: scores = …": ALONE,
     "bpda_gradient/reference: with dropped: …": FLAGS,
     "bpda_gradient/reference: detach dropped: …": ALONE,
