@@ -1,4 +1,4 @@
-"""What several tables need: an attack in parts, and FGSM repeated with small steps."""
+"""What several tables need: the pictures that a network has right, an attack in parts, and FGSM repeated with small steps."""
 
 from __future__ import annotations
 
@@ -7,7 +7,14 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from course_utils import attacks
+from course_utils import attacks, data, runtime
+
+
+def known(net: nn.Module, pictures: data.Pictures, count: int) -> tuple[Tensor, Tensor]:
+    """The first `count` of the pictures that the network has right, and their classes."""
+    x, y = pictures.x.to(runtime.device()), pictures.y.to(runtime.device())
+    right = (runtime.predict(net, x) == y).nonzero().flatten()[:count]
+    return x[right], y[right]
 
 
 def in_parts(attack: Callable[[Tensor, Tensor], Tensor], x: Tensor, y: Tensor, size: int | None = None) -> Tensor:

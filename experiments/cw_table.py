@@ -18,6 +18,7 @@ from course_utils import attacks, data, measure, models, runtime
 from course_utils.attacks.margins import LOSSES
 
 from . import train
+from .common import known
 from .record import add
 
 PICTURES = 200  # of MNIST; half as many of CIFAR-10
@@ -41,10 +42,7 @@ STUDY = {"c": 0.01, "search": 9, "steps": 200, "rate": 0.05, "edge": 0.01}  # fo
 
 def right_ones(net: nn.Module, world: str, source: str, count: int) -> tuple[Tensor, Tensor]:
     """The first `count` test pictures that the network has right, and their classes."""
-    pictures = data.load(world, "test", 2 * count + 10, source=source)
-    x, y = pictures.x.to(runtime.device()), pictures.y.to(runtime.device())
-    right = (runtime.predict(net, x) == y).nonzero().flatten()[:count]
-    return x[right], y[right]
+    return known(net, data.load(world, "test", 2 * count + 10, source=source), count)
 
 
 def every_target(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:

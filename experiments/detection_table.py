@@ -15,16 +15,13 @@ from torch import Tensor, nn
 
 from course_utils import attacks, data, defenses, measure, models, runtime
 
-from .common import in_parts
+from .common import in_parts, known
 from .record import add
 
 
-def right_ones(net: nn.Module, world: str, source: str, n: int, split: str = "test") -> tuple[Tensor, Tensor]:
-    """Up to n pictures that the network has right, with their classes."""
-    pictures = data.load(world, split, n=2 * n, source=source)
-    x, y = pictures.x.to(runtime.device()), pictures.y.to(runtime.device())
-    right = runtime.predict(net, x) == y
-    return x[right][:n], y[right][:n]
+def right_ones(net: nn.Module, world: str, source: str, n: int) -> tuple[Tensor, Tensor]:
+    """Up to n test pictures that the network has right, with their classes."""
+    return known(net, data.load(world, "test", n=2 * n, source=source), n)
 
 
 def compared(key: str, net: nn.Module, clean: Tensor, sets: dict[str, tuple[Tensor, Tensor]]) -> dict[str, float]:

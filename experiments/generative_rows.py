@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from course_utils import attacks, data, defenses, measure, models, runtime
 from course_utils.runtime import generator
 
-from .common import in_parts
+from .common import in_parts, known
 
 REACH, LEVELS = 16 / 255, (4, 6, 8)
 LENGTHS = (2.0, 3.0, 4.0)
@@ -26,10 +26,7 @@ QUICK = {"steps": 50, "restarts": 1, "rate": 60.0}  # for BPDA, which searches a
 
 def right_ones(net: nn.Module, world: str, source: str, count: int) -> tuple[Tensor, Tensor]:
     """The first test pictures that the network has right."""
-    pictures = data.load(world, "test", count + max(4, count // 2), source=source)
-    x, y = pictures.x.to(runtime.device()), pictures.y.to(runtime.device())
-    kept = (runtime.predict(net, x) == y).nonzero().flatten()[:count]
-    return x[kept], y[kept]
+    return known(net, data.load(world, "test", count + max(4, count // 2), source=source), count)
 
 
 def both(defended: nn.Module, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
@@ -61,21 +58,15 @@ def pixel_defend(share: float) -> tuple[dict[str, float], int, str]:
     return numbers, len(x), "CIFAR-10 test"
 
 
-class Guarded(nn.Module):
-    """LeNet behind Defense-GAN, with a fresh search at each call."""
-
-    def __init__(self, net: nn.Module, painter: models.Generator, **search: float) -> None:
-        super().__init__()
-        self.net, self.painter, self.search, self.chance = net, painter, search, generator(5)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.net(defenses.defense_gan(self.painter, x, **self.search, generator=self.chance))
+def guarded(net: nn.Module, painter: models.Generator, **search: float) -> nn.Module:
+    """A network behind Defense-GAN, with a fresh search at each call."""
+    return defenses.expectation(net, partial(defenses.defense_gan, painter, **search), 1, generator=generator(5))
 
 
 def defense_gan(share: float) -> tuple[dict[str, float], int, str]:
     """LeNet behind Defense-GAN, attacked within an L2 distance, and by codes without a limit."""
     net, painter = models.load("lenet-mnist"), models.load("generator-mnist")
-    defended = Guarded(net, painter, **SEARCH)
+    defended = guarded(net, painter, **SEARCH)
     x, y = right_ones(net, "digits", "mnist", max(8, round(500 * share)))
     clean = percent(defended, x, y)
     x, y = both(defended, x, y)

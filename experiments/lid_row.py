@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from course_utils import attacks, data, defenses, models, runtime
 from course_utils.runtime import generator
 
-from .common import in_parts
+from .common import in_parts, known
 
 BUDGETS = (4, 8)  # 255ths: the paper's .015 and .031
 CROWD, LESSONS, TOGETHER = 100, 800, 100  # neighbours, pictures that the detector learns from, pictures at a time
@@ -28,13 +28,6 @@ def lid(share: float) -> tuple[dict[str, float], int, str]:
         print("lid", budget, {key: round(value, 1) for key, value in numbers.items() if f"_{budget}_" in key}, flush=True)
     numbers["lid_clean"] = right * (1 - numbers[f"lid_{BUDGETS[-1]}_alarms_clean"] / 100)  # right, and not refused
     return numbers, len(tested[0]), "CIFAR-10 test"
-
-
-def known(net: nn.Module, pictures: data.Pictures, count: int) -> tuple[Tensor, Tensor]:
-    """The first pictures that the network has right."""
-    x, y = pictures.x.to(runtime.device()), pictures.y.to(runtime.device())
-    chosen = (runtime.predict(net, x) == y).nonzero().flatten()[:count]
-    return x[chosen], y[chosen]
 
 
 def fought(net: nn.Module, lessons: tuple[Tensor, Tensor], tested: tuple[Tensor, Tensor], eps: float) -> dict[str, float]:

@@ -1,8 +1,8 @@
 """Chapter 20 at full scale: the defenses that hide their gradient, attacked as they stand and with the right tool.
 
 `COURSE_DATA_DIR=... TORCH_HOME=... python -m experiments.obfuscated_table [ROW ...] [--share S]`, one row a defense, each written as soon as it is done:
-thermometer, pruning, resizing (CIFAR-10); bits, jpeg, tv, quilting, photos-resizing (ImageNet photos, SqueezeNet); pixel_defend, defense_gan (MNIST); lid
-(CIFAR-10). No row: all. Percent of the pictures that the undefended network and the defended one have right which are still right, by row and budget:
+thermometer, pruning, resizing (CIFAR-10); bits, jpeg, tv, quilting, photos-resizing (ImageNet photos, SqueezeNet); pixel_defend, lid (CIFAR-10);
+defense_gan (MNIST). No row: all. Percent of the pictures that the undefended network and the defended one have right which are still right, by row and budget:
 
     <row>_<budget>_undefended  PGD on the undefended network         <row>_<budget>_stands    PGD on the defended network as it stands
     <row>_<budget>_grey        those of "undefended", defended       <row>_<budget>_adaptive  BPDA, EOT, or both

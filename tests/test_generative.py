@@ -309,5 +309,5 @@ def test_the_rows_keep_what_both_networks_have_right() -> None:
     net = reader()
     kept, its = generative_rows.both(net, x, runtime.predict(net, x).where(y > 0, torch.tensor(11)))
     assert torch.equal(kept, x[y > 0]) and torch.equal(its, runtime.predict(net, x)[y > 0])
-    guarded = generative_rows.Guarded(net, artist(), steps=2, restarts=2)
+    guarded = generative_rows.guarded(net, artist(), steps=2, restarts=2)
     assert not torch.equal(guarded(x), guarded(x)), "each answer comes from another search"

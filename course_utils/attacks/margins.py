@@ -14,9 +14,12 @@ BEYOND = 1e-4  # the wanted answer must lead by so much: on the very boundary ro
 
 
 def lead(values: Tensor, y: Tensor, targeted: bool) -> Tensor:
-    """How far the wanted answer is ahead, `[N]`: v_t - max v_i over i != t for targets t; without them max v_i - v_y over i != y."""
-    own = values.gather(1, y[:, None])[:, 0]
-    others = values.scatter(1, y[:, None], -torch.inf).amax(1)
+    """How far the wanted answer is ahead: v_t - max v_i over i != t for targets t; without them max v_i - v_y over i != y.
+
+    values: `[N, K]` with y `[N]`, or more axes before the last of both.
+    """
+    own = values.gather(-1, y[..., None])[..., 0]
+    others = values.scatter(-1, y[..., None], -torch.inf).amax(-1)
     return own - others if targeted else others - own
 
 

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from .. import runtime
 from ..models import Generator
+from ..models.generator import check_drawn
 from ..runtime import Labels, check_count, check_positive
 from .common import attacking
 from .margins import lead
@@ -50,11 +51,7 @@ def lead_of(model: nn.Module, x: Tensor, y: Labels) -> Tensor:
 
 def first_codes(network: Generator, x: Tensor, start: Tensor | None, generator: torch.Generator | None) -> Tensor:
     """Codes to walk from, `[N, codes]`, which gradients can be taken for."""
-    if not isinstance(network, Generator):
-        raise ValueError(f"network is a {type(network).__name__}; a models.Generator is expected.")
-    runtime.check_pictures(x, network)
-    if x.shape[1:] != (1, 28, 28):
-        raise ValueError(f"x has shape {list(x.shape)}; the generator draws [N, 1, 28, 28].")
+    check_drawn(network, x)
     start = network.draw(len(x), generator=generator) if start is None else start
     if not isinstance(start, Tensor) or start.shape != (len(x), network.codes):
         given = list(start.shape) if isinstance(start, Tensor) else type(start).__name__

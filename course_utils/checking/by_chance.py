@@ -28,16 +28,16 @@ def sought() -> Iterator[Case]:
         yield {"model": model, "x": x, "y": y, "eps": eps, "noise": noise}
 
 
-def answers(model: nn.Module, x: Tensor, eps: float, noise: Tensor, clip: bool = True) -> Tensor:
-    """The network's classes at the places, [N, T]."""
-    places = x.detach()[:, None] + eps * noise.detach()
+def answers(model: nn.Module, x: Tensor, eps: float, noise: Tensor, low: float = 0.0, high: float = 1.0) -> Tensor:
+    """The network's classes at the places, clipped to low and high, [N, T]."""
+    places = (x.detach()[:, None] + eps * noise.detach()).clamp(low, high)
     with frozen(model), torch.no_grad():
-        return model((places.clamp(0, 1) if clip else places).flatten(0, 1)).argmax(1).view(noise.shape[:2])
+        return model(places.flatten(0, 1)).argmax(1).view(noise.shape[:2])
 
 
-def judged(rule: Judge, clip: bool = True) -> Callable[..., Tensor]:
-    """The search with another judgement."""
-    return lambda model, x, y, eps, noise: rule(answers(model, x, eps, noise, clip), y)
+def judged(rule: Judge, low: float = 0.0, high: float = 1.0) -> Callable[..., Tensor]:
+    """The search with another judgement, or another clip."""
+    return lambda model, x, y, eps, noise: rule(answers(model, x, eps, noise, low, high), y)
 
 
 def moved(change: Callable[[Tensor, float, Tensor], tuple[Tensor, float, Tensor]]) -> Callable[..., Tensor]:
@@ -59,15 +59,9 @@ def added_up(model: nn.Module, x: Tensor, y: Tensor, eps: float, noise: Tensor) 
     return fooled
 
 
-def placed(low: float | None, high: float | None) -> Callable[..., Tensor]:
+def placed(low: float, high: float) -> Callable[..., Tensor]:
     """The search with another clip."""
-
-    def wrong(model: nn.Module, x: Tensor, y: Tensor, eps: float, noise: Tensor) -> Tensor:
-        places = (x.detach()[:, None] + eps * noise.detach()).clamp(low, high)
-        with frozen(model), torch.no_grad():
-            return (model(places.flatten(0, 1)).argmax(1).view(noise.shape[:2]) != y[:, None]).any(1)
-
-    return wrong
+    return judged(lambda says, y: (says != y[:, None]).any(1), low, high)
 
 
 def of_mean_scores(model: nn.Module, x: Tensor, y: Tensor, eps: float, noise: Tensor) -> Tensor:
@@ -88,9 +82,9 @@ ONE = "one place that fools is enough; it need not be most of them."
 MISJUDGED: tuple[tuple[Callable[..., Tensor], str], ...] = (
     (judged(lambda says, y: (says.flatten().view(says.shape[::-1]) != y).any(0)), MIXED),
     (judged(lambda says, y: (says.T.reshape(says.shape) != y[:, None]).any(1)), MIXED),
-    (placed(0, None), SIDES),
-    (placed(None, 1), SIDES),
-    (placed(-1, 1), SIDES),
+    (placed(0.0, torch.inf), SIDES),
+    (placed(-torch.inf, 1.0), SIDES),
+    (placed(-1.0, 1.0), SIDES),
     (judged(lambda says, y: (says != y[:, None]).sum(1) * 2 > says.shape[1]), ONE),
     (judged(lambda says, y: (says != y[:, None]).sum(1) * 2 >= says.shape[1]), ONE),
     (judged(lambda says, y: says.mode(1).values != y), ONE),

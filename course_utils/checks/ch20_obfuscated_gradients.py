@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from ..checking import PICTURES, TENSORS, Exercise, slips
 from ..checking.battery import ASKING
-from ..checking.by_chance import MISJUDGED, added_up, answers, judged, moved, sought
+from ..checking.by_chance import MISJUDGED, added_up, answers, judged, moved, placed, sought
 from ..checking.obfuscating import coded, drawn, levels_last, sealed, through
 from ..checking.purifying import MISFILLED, scored, weighted, within
 from ..models.encoded import thermometer
@@ -172,7 +172,7 @@ EXERCISES = (
         (judged(lambda says, y: (says == y[:, None]).all(1)), "this says who was not found; turn it round."),
         (lambda model, x, y, eps, noise: (answers(model, x, eps, noise) != answers(model, x, 0.0, noise)[:, :1]).any(1), "the network is compared with its own answers, at x or at another place; compare with y, the classes that are given."),
         (judged(lambda says, y: (says != says[:, :1]).any(1)), "the network is compared with its own answers, at x or at another place; compare with y, the classes that are given."),
-        (judged(lambda says, y: (says != y[:, None]).any(1), clip=False), "places outside [0, 1] are not clipped; .clamp(0, 1) before the network is asked."),
+        (placed(-torch.inf, torch.inf), "places outside [0, 1] are not clipped; .clamp(0, 1) before the network is asked."),
         (moved(lambda x, eps, noise: (x, 1.0, noise)), "eps is not used; the places are x + eps * noise."),
         (moved(lambda x, eps, noise: (x, eps, noise.sign())), "the signs of noise are used; use its values."),
         (moved(lambda x, eps, noise: (x, eps, -noise)), "the noise is taken off; add it: x + eps * noise."),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from ..attacks.margins import lead
 from ..layers import Local
 from ..runtime import check_count, check_pictures, check_scores, logits
 from ..visualize.occlusion import window_starts
@@ -38,7 +39,7 @@ def covered_leads(
     scores = covered_scores(model, x, window=window, stride=stride, batch_size=batch_size, local=local)
     if scores.shape[3] < 2:
         raise ValueError("the model has a single class; a lead is over another class: at least two are expected.")
-    return lead_of(scores, logits(model, x).argmax(1)[:, None, None].expand(scores.shape[:3]))
+    return lead(scores, logits(model, x).argmax(1)[:, None, None].expand(scores.shape[:3]), targeted=True)
 
 
 def covered_scores(
@@ -80,12 +81,6 @@ def sides(start: Tensor, window: int, pixels: int) -> tuple[Tensor, Tensor]:
     before, behind = start - 1, start + window
     there = before >= 0, behind < pixels
     return torch.where(there[0], before, behind.clamp(max=pixels - 1)), torch.where(there[1], behind, before.clamp(min=0))
-
-
-def lead_of(scores: Tensor, y: Tensor) -> Tensor:
-    """The score of class `y` `[...]` less the largest other one, for scores `[..., K]`."""
-    own = scores.gather(-1, y[..., None])[..., 0]
-    return own - scores.scatter(-1, y[..., None], -torch.inf).amax(-1)
 
 
 def quantile(leads: Tensor, share: float) -> Tensor:

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from .. import runtime
 from ..models import Generator
+from ..models.generator import check_drawn
 from ..runtime import check_count, check_positive
 
 
@@ -54,12 +55,3 @@ def defense_gan(
 ) -> Tensor:  # fmt: skip
     """The pictures `[N, 1, 28, 28]` that a network behind Defense-GAN sees: G(z) of `project`, which has the same options."""
     return project(network, x, steps=steps, restarts=restarts, rate=rate, momentum=momentum, generator=generator).x
-
-
-def check_drawn(network: Generator, x: Tensor) -> None:
-    """Require a generator network and pictures of the size that it draws."""
-    if not isinstance(network, Generator):
-        raise ValueError(f"network is a {type(network).__name__}; a models.Generator is expected.")
-    runtime.check_pictures(x, network)
-    if x.shape[1:] != (1, 28, 28):
-        raise ValueError(f"x has shape {list(x.shape)}; the generator draws [N, 1, 28, 28].")

@@ -34,7 +34,8 @@ def quilt(
     lies there already, the seam runs where the two differ least. The picture only chooses patches: there is no gradient.
     """
     size, chance = fitting(x, patches, overlap, neighbours), generator or runtime.generator()
-    known = patches.to(x).flatten(1)
+    patches = patches.to(x)
+    known = patches.flatten(1)
     lengths, made = known.square().sum(1), torch.zeros_like(x)
     rows, columns = (starts(side, size, overlap) for side in x.shape[2:])
     for top, left in itertools.product(rows, columns):
@@ -42,7 +43,7 @@ def quilt(
         distances = lengths - 2 * x[here].flatten(1) @ known.T  # less |x|^2, which is the same for all
         nearest = distances.topk(neighbours, 1, largest=False).indices if neighbours > 1 else distances.argmin(1, keepdim=True)
         draw = (neighbours * torch.rand(len(x), 1, generator=chance, device=chance.device, dtype=torch.double)).long().to(x.device)
-        new, old = patches.to(x)[nearest.gather(1, draw)[:, 0]], made[here]
+        new, old = patches[nearest.gather(1, draw)[:, 0]], made[here]
         cost, stays = (new - old).square().sum(1), torch.zeros_like(new[:, 0], dtype=torch.bool)  # [N, size, size]
         if left:
             stays |= seam(cost[:, :, :overlap], size)

@@ -25,3 +25,12 @@ class Generator(nn.Sequential):
         """`n` codes from the normal distribution, on the generator network's device: `[n, codes]`."""
         chance, weight = generator or runtime.generator(), self[0].weight
         return torch.randn(runtime.check_count(n, "n"), self.codes, generator=chance, device=chance.device).to(weight)
+
+
+def check_drawn(network: Generator, x: Tensor) -> None:
+    """Require a generator network and pictures of the size that it draws."""
+    if not isinstance(network, Generator):
+        raise ValueError(f"network is a {type(network).__name__}; a models.Generator is expected.")
+    runtime.check_pictures(x, network)
+    if x.shape[1:] != (1, 28, 28):
+        raise ValueError(f"x has shape {list(x.shape)}; the generator draws [N, 1, 28, 28].")

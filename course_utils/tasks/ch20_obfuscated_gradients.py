@@ -6,9 +6,11 @@ import torch
 from torch import Tensor, nn
 
 from .. import attacks, data, measure, models, runtime
-from ..checking import OpenTask, counted, expect_budget, expect_gradients
+from ..checking import OpenTask
+from .fooling import Fooling
 
-EPS, GRADIENTS, DIGITS, SEED = 0.12, 100, 60, 5  # the chapter shows the pictures of seed 0
+EPS = 0.12
+RULES = Fooling("stridenet-digits", EPS, gradients=100, pictures=60)
 
 
 class Dithered(nn.Module):
@@ -36,22 +38,14 @@ def as_it_stands(model: nn.Module, x: Tensor, y: Tensor, eps: float) -> Tensor:
 
 def success(attack) -> float:
     """Percent of the digits, of those that the defended network has right, that are wrong after the attack: the mean of five answers, drawn afresh."""
-    net = Dithered(models.load("stridenet-digits"))
-    pictures = data.load("digits", "test", n=DIGITS, source="drawn", seed=SEED)
+    net = Dithered(models.load(RULES.network))
+    pictures = data.load("digits", "test", n=RULES.pictures, source="drawn", seed=RULES.seed)
     x, y = pictures.x.to(runtime.device()), pictures.y.to(runtime.device())
     known = runtime.predict(net, x) == y
     x, y = x[known], y[known]
-    attacked(attack, net, x[:10], y[:10], EPS / 2)  # an attack that has its own eps in mind goes over that budget
-    found = attacked(attack, net, x, y, EPS)
+    RULES.attacked(attack, net, x[:10], y[:10], EPS / 2)  # an attack that has its own eps in mind goes over that budget
+    found = RULES.attacked(attack, net, x, y, EPS)
     return 100 - 100 * sum(measure.accuracy(net, found, y) for _ in range(5)) / 5
-
-
-def attacked(attack, net: nn.Module, x: Tensor, y: Tensor, eps: float) -> Tensor:
-    """What the attack makes of the pictures, when it keeps the rules."""
-    got, used = counted(attack, x, "the batch of attacked pictures", model=net, x=x, y=y, eps=eps)
-    expect_budget(got, {"x": x, "eps": eps})
-    expect_gradients(used, GRADIENTS)
-    return got
 
 
 TASKS = (

@@ -78,7 +78,7 @@ def refusal(asked: Asked, x: Tensor, y: Tensor) -> Numbers:
     whole = Asked(asked.model)
     whole.refuses = None
     _, g = whole.slope(x, y, own)
-    _, classes = whole.slope(x, y, lambda scores, y: scores[:, [k for k in range(scores.shape[1]) if k != asked.refuses]].amax(1))
+    _, classes = whole.slope(x, y, lambda scores, y: asked.classes(scores).amax(1))
     hidden = (rows(g) == 0).all(1) | ((rows(g) - rows(classes)).abs().amax(1) <= 1e-6 * rows(g).abs().amax(1))
     return {"refusal": share(hidden)}
 
