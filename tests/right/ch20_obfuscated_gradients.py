@@ -3,8 +3,6 @@
 import torch
 import torch.nn.functional as F
 
-from tests.right.found_by_chance import CHANCE
-
 # ---------------------------------------------------------------- to_thermometer
 
 
@@ -110,10 +108,37 @@ def from_the_likeliest_down(scores, x, levels, eps):
     return levels[order.gather(-1, first)[..., 0]]
 
 
+# ---------------------------------------------------------------- found_by_chance
+
+
+def try_by_try(model, x, y, eps, noise):
+    fooled = torch.zeros(len(x), dtype=torch.bool, device=x.device)
+    with torch.no_grad():
+        for k in range(noise.shape[1]):
+            fooled |= model((x + eps * noise[:, k]).clamp(0, 1)).argmax(1) != y
+    return fooled
+
+
+def picture_by_picture(model, x, y, eps, noise):
+    found = []
+    for picture, own, steps in zip(x.detach(), y, noise.detach()):
+        classes = model(torch.clamp(picture + eps * steps, min=0, max=1)).argmax(1)
+        found.append((classes != own).sum() > 0)
+    return torch.stack(found)
+
+
+def every_place_at_once(model, x, y, eps, noise):
+    tries = noise.shape[1]
+    moved = torch.clamp(x.repeat_interleave(tries, 0) + eps * noise.reshape(-1, *x.shape[1:]), 0, 1)
+    with torch.no_grad():
+        right = model(moved).max(1).indices == y.repeat_interleave(tries)
+    return ~right.reshape(-1, tries).all(1)
+
+
 RIGHT = {
     "to_thermometer": (by_comparing, level_by_level, channel_by_channel),
     "bpda_gradient": (by_detaching, in_two_steps, by_a_function),
     "draws_gradient": (by_mean_loss, draw_by_draw, in_one_batch),
     "likeliest": (by_where, one_by_one, from_the_likeliest_down),
-    "found_by_chance": CHANCE,
+    "found_by_chance": (try_by_try, picture_by_picture, every_place_at_once),
 }
