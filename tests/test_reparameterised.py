@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from course_utils import attacks, runtime
+from course_utils.attacks.adam import Adam
 from course_utils.runtime import generator
 from tests.test_generative import artist, reader
 
@@ -65,3 +66,15 @@ def test_what_it_refuses(change: dict, words: str) -> None:
     given = {"model": reader(), "network": artist(), "x": drawn(), "steps": 2} | change
     with pytest.raises(ValueError, match=words):
         attacks.reparameterised(**given)
+
+
+def test_adam_steps_as_torchs_own_does() -> None:
+    place = torch.tensor([1.0, -2.0, 0.5], dtype=torch.float64)
+    theirs, ours, adam = place.clone().requires_grad_(), place.clone(), Adam(place)
+    walk = torch.optim.Adam([theirs], 0.1, maximize=True)
+    for k in range(5):
+        slope = torch.sin(3 * ours + k)
+        theirs.grad = torch.sin(3 * theirs.detach() + k)
+        walk.step()
+        ours = ours + 0.1 * adam.step(slope)
+    torch.testing.assert_close(ours, theirs.detach())

@@ -11,8 +11,8 @@ from .. import runtime
 from ..models.detector import CELL, Answer, class_losses, detection_loss
 from ..models.detector import checked as fits
 from ..runtime import check_count, check_positive
+from .adam import Adam
 from .common import wide
-from .tanh_space import FADE, FADE_SQUARE, TINY
 
 PLACES = ("corner", "random")
 
@@ -52,8 +52,8 @@ def dpatch(
     x = runtime.detached(images)
     with runtime.frozen(model):
         patch = (0.5 + 0.1 * torch.randn(x.shape[1], side, side, generator=chance)).clamp(0, 1).to(wide(x))
-        mean, square, losses, sign = torch.zeros_like(patch), torch.zeros_like(patch), [], 1 if target is None else -1
-        for taken in range(1, steps + 1):
+        adam, losses, sign = Adam(patch), [], 1 if target is None else -1
+        for _ in range(steps):
             patch.requires_grad_()
             chosen = some(len(x), batch, chance).to(x.device)
             box = spot(place, side, x, chance)
@@ -62,9 +62,7 @@ def dpatch(
             answer = model(paste(x[chosen], patch, box[:2])[:, :, rows, columns])
             loss = worst(answer, truth - corner, kinds) if target is None else detection_loss(answer, truth - corner, kinds, focus=0)
             (slope,) = torch.autograd.grad(sign * loss, patch)
-            mean.lerp_(slope, 1 - FADE), square.lerp_(slope.square(), 1 - FADE_SQUARE)  # torch's own Adam takes two seconds to load
-            spread = (square / (1 - FADE_SQUARE**taken)).sqrt() + TINY
-            patch = (patch.detach() + step / (1 - FADE**taken) * mean / spread).clamp(0, 1)
+            patch = (patch.detach() + step * adam.step(slope)).clamp(0, 1)
             losses.append(loss.detach())
         return DPatch(patch.to(x.dtype), box, torch.stack(losses))
 

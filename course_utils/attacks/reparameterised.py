@@ -9,6 +9,7 @@ from .. import runtime
 from ..models import Generator
 from ..models.generator import check_drawn
 from ..runtime import Labels, check_count, check_positive
+from .adam import Adam
 from .common import attacking
 from .margins import lead
 
@@ -30,7 +31,7 @@ def reparameterised(
     with attacking(model, x, y) as (x, y), runtime.frozen(network):
         if not y.known:
             y(runtime.logits(model, x))
-        walk = torch.optim.Adam([z], rate)
+        adam = Adam(z)
         best, least = x.clone(), torch.full((len(x),), torch.inf, device=x.device)
         for _ in range(steps):
             drawn = network(z)
@@ -38,8 +39,8 @@ def reparameterised(
             nearer = (behind > 0) & (apart < least) | least.isinf() & (behind <= 0)
             best = torch.where(nearer[:, None, None, None], drawn.detach(), best)
             least = torch.where(nearer & (behind > 0), apart.detach(), least)
-            z.grad = runtime.gradient(apart - c * behind.clamp(max=kappa), z)
-            walk.step()
+            slope = runtime.gradient(apart - c * behind.clamp(max=kappa), z)
+            z = (z.detach() - rate * adam.step(slope)).requires_grad_()
         return best
 
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from .adam import FADE, FADE_SQUARE, TINY
 from .common import each, wide
 from .working import Rows
-
-FADE, FADE_SQUARE, TINY = 0.9, 0.999, 1e-8  # Adam's usual numbers
 
 
 def to_tanh(x: Tensor, edge: float) -> Tensor:
