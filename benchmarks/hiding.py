@@ -133,7 +133,7 @@ HIDES: dict[str, Callable[[nn.Module], nn.Module]] = {
     "sigmoid x 20": after(lambda z: torch.sigmoid(20 * z)), "log of softmax": after(lambda z: (20 * z).softmax(1).log()), "one-hot": after(lambda z: F.one_hot(z.argmax(1), z.shape[1]).to(z)),
     **{f"noise {s}": before(noise(s)) for s in (0.05, 0.1, 0.3)}, "same noise": before(same_noise(0.2)), "own noise 0.1": before(own_noise(0.1)), "own noise 0.3": before(own_noise(0.3)),
     "shifts": before(shifts(2)), "same shifts": before(shifts(2, seed=3)), "dropped pixels": before(lambda x: F.dropout(x, 0.3, True)), "noise inside": lambda m: Inside(m, 1, lambda h: h + h.std() * torch.randn_like(h)),
-    "rounded inside": lambda m: Inside(m, 1, lambda h: (2 * h).round() / 2), "winners 0.2": lambda m: Inside(m, 1, winners(0.2)), "winners 0.1": lambda m: Inside(m, 3, winners(0.1)),
+    "rounded inside": lambda m: Inside(m, 1, lambda h: (2 * h).round() / 2),
     "no_grad": lambda m: Closed(m, torch.no_grad), "inference": lambda m: Closed(m, torch.inference_mode), "detached": before(torch.detach),
     "gradient by chance": told(lambda g: g.abs().mean() * torch.randn(g.shape, generator=generator(5)).to(g)), "gradient turned": told(torch.neg), "gradient 0": told(torch.zeros_like),
     "not a number": told(lambda g: g * torch.nan), "square root": before(lambda x: x.sqrt().square()),
@@ -142,5 +142,6 @@ HIDES: dict[str, Callable[[nn.Module], nn.Module]] = {
 SHOWS: dict[str, Callable[[nn.Module], nn.Module]] = {
     "log-softmax": after(lambda z: z.log_softmax(1)), "scores x 0.01": after(lambda z: 0.01 * z), "scores x 2": after(lambda z: 2 * z), "scores + 100": after(lambda z: z + 100),
     "blurred": before(blurred), "a curve": before(lambda x: (5 * (x - 0.5)).sigmoid()), "gamma": before(lambda x: x.clamp_min(1e-3) ** 1.5), "cut off": before(lambda x: x.clamp(0.02, 0.98)),
+    "winners 0.2": lambda m: Inside(m, 1, winners(0.2)), "winners 0.1": lambda m: Inside(m, 3, winners(0.1)),  # they jump, but steps along the gradient fool as many as before
     "halved": before(lambda x: F.interpolate(F.avg_pool2d(x, 2), scale_factor=2)), "one pattern": before(lambda x: x + 0.1 * torch.randn(x.shape[1:], generator=generator(1)).to(x)),
 }  # fmt: skip

@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ... import runtime
 from ...attacks.margins import lead
 from ...runtime import check_scores, watched
 
@@ -79,6 +80,16 @@ class Asked:
         """No gradient: 0 everywhere, and what the trouble was."""
         self.trouble = self.trouble or trouble
         return torch.zeros_like(x)
+
+
+def takes(model: nn.Module, x: Tensor) -> bool:
+    """Whether the network answers pictures of this precision."""
+    with runtime.frozen(model), torch.no_grad():
+        try:
+            model(x[:1])
+        except RuntimeError:
+            return False
+    return True
 
 
 def wide(scores: Tensor) -> Tensor:

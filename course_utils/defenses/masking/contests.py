@@ -8,10 +8,10 @@ from torch import Tensor
 from ...attacks.balls import MaxBall
 from ...attacks.common import each
 from .asking import Asked, Value, cross_entropy, margin
-from .looks import coins
+from .looks import coins, inside
 
 LEVELS = (2, 8, 16, 32, 64, 128, 255)  # the budgets, in grey levels
-TOP = LEVELS[-1]
+TOP, LAST = LEVELS[-1], 112
 
 
 def descend(
@@ -19,7 +19,7 @@ def descend(
 ) -> Tensor:  # fmt: skip
     """Which pictures are fooled by steps along the gradient's sign from a random start, `[N]`; each is done when it fools, asked twice."""
     ball, left = MaxBall(x, eps), torch.arange(len(x), device=x.device)
-    moved, fooled = ball.random(source) if random else x.clone(), torch.zeros(len(x), dtype=torch.bool, device=x.device)
+    moved, fooled = ball.back(inside(x, eps, source)) if random else x.clone(), torch.zeros(len(x), dtype=torch.bool, device=x.device)
     for k in range(steps + 1):
         ask = asked.slope if k < steps else (lambda x, y, value: (asked.scores(x), x))  # the last place needs no gradient
         scores, g = ask(moved[left], y[left], value)
@@ -91,6 +91,15 @@ def contests(asked: Asked, x: Tensor, y: Tensor, source: torch.Generator, *, ste
     found["random search"] = {k: share_of(squares(asked, x, y, k / 255, source, queries=queries)) for k in open_ones}
     found["margin"] = {k: share_of(descend(asked, x, y, k / 255, source, steps=steps, value=margin)) for k in open_ones}
     return found
+
+
+def lead(asked: Asked, x: Tensor, y: Tensor, source: torch.Generator, many: Shares, *, steps: int) -> dict[int, tuple[float, float]]:
+    """What steps along the gradient fool, and what noise of the same size: grey levels -> two shares.
+
+    One budget more than the contests have: a picture of two levels cannot be changed below 128/255, and above it noise is enough.
+    """
+    many = many | {LAST: share_of(descend(asked, x, y, LAST / 255, source, steps=steps))}
+    return {k: (share, share_of(asked.judged((x + k / 255 * coins(x, source)).clamp(0, 1), y))) for k, share in many.items()}
 
 
 def other_answers(asked: Asked, x: Tensor, y: Tensor, source: torch.Generator) -> Tensor:

@@ -12,24 +12,37 @@ from .looks import CLEAR, Numbers
 
 LIMITS = {  # above these a number speaks of a hidden gradient (sizes: below)
     "broken": 0.05, "zero": 0.05, "zero_margin": 0.05, "calls": 0.003, "company": 0.003, "two_gradients": 0.05, "refusal": 0.5, "blind": 0.5,
-    "foretold": 0.18, "jumps": 0.18, "needed": 3.0, "sizes": 0.53, "search": 0.2, "margin": 0.3, "one step": 0.2, "unbounded": 0.1, "curve": 0.2,
+    "foretold": 0.18, "jumps": 0.18, "chaos": 0.8, "needed": 3.0, "sizes": 0.53, "search": 0.2, "margin": 0.3, "one step": 0.2, "unbounded": 0.1, "curve": 0.2,
 }  # fmt: skip
 
 
+LEAD = 0.25  # by so much steps along a gradient must beat noise to be of use
+
+
 class Check(NamedTuple):
-    """A line of the list: the question, what was measured, and the finding in a sentence ("" where nothing is wrong)."""
+    """A line of the list: the question, what was measured, and the finding in a sentence ("" where nothing is wrong).
+
+    open: the finding is a suspicion; it falls if attacks along the gradient succeed all the same.
+    """
 
     question: str
     measured: str
     finding: str
+    open: bool = False
 
 
 def percent(value: float) -> str:
     return f"{100 * value:.0f} %"
 
 
-def check(question: str, measured: str, hidden: bool, sentence: str) -> Check:
-    return Check(question, measured, sentence if hidden else "")
+def check(question: str, measured: str, hidden: bool, sentence: str, open: bool = False) -> Check:
+    return Check(question, measured, sentence if hidden else "", open)
+
+
+def suspicions(checks: list[Check]) -> list[Check]:
+    """The findings, if all of them are suspicions; otherwise none."""
+    found = [c for c in checks if c.finding]
+    return found if all(c.open for c in found) else []
 
 
 def of_looks(n: Numbers, trouble: str) -> list[Check]:
@@ -53,7 +66,7 @@ def of_presence(n: Numbers, zero: float) -> list[Check]:
         ),
         check(
             "In most pixels?", f"exactly 0 in {percent(n['blind'])} of them", n["blind"] > LIMITS["blind"] and zero <= LIMITS["zero"],
-            f"Near the pictures the gradient is exactly 0 in {percent(n['blind'])} of the pixels: steps along it leave them as they are.",
+            f"Near the pictures the gradient is exactly 0 in {percent(n['blind'])} of the pixels: steps along it leave them as they are.", open=True,
         ),
     ]  # fmt: skip
 
@@ -91,7 +104,7 @@ def of_steps(n: Numbers) -> list[Check]:
     return [
         check(
             "Does a small step do what the gradient says?", f"off by {percent(n['foretold'])}", n["foretold"] > LIMITS["foretold"],
-            f"A small step along the gradient does not do what the gradient says of it (off by {percent(n['foretold'])}): the gradient is not that of the scores.",
+            f"A small step along the gradient does not do what the gradient says of it (off by {percent(n['foretold'])}): the gradient is not that of the scores.", open=True,
         ),
         check(
             "How far would a picture have to move, by its gradient?", f"{n['needed']:.2g}", n["needed"] > LIMITS["needed"],
@@ -99,7 +112,7 @@ def of_steps(n: Numbers) -> list[Check]:
         ),
         check(
             "Are the scores smooth?", f"a tenth of a step does {percent(n['jumps'])}", n["jumps"] > LIMITS["jumps"],
-            f"The scores jump: a change of 0.0001 does {percent(n['jumps'])} of what one of 0.001 does; where they are smooth it is 10 %.",
+            f"The scores jump: a change of 0.0001 does {percent(n['jumps'])} of what one of 0.001 does; where they are smooth it is 10 %.", open=n["jumps"] <= LIMITS["chaos"],
         ),
         check(
             "Do its sizes stay?", f"cosine {n['cosine']:.2f}, signs {n['signs']:.2f}", n["signs"] > CLEAR and ratio < LIMITS["sizes"],
@@ -131,3 +144,15 @@ def of_contests(found: dict[str, Shares], steps: int) -> list[Check]:
         check("Does no budget save all?", f"{percent(many[TOP])} at 255/255", many[TOP] < possible - LIMITS["unbounded"], f"With no bound but [0, 1] the gradients fool only {percent(many[TOP])} of the pictures, though any picture could be changed into any other."),
         check("Does a larger budget help?", " ".join(percent(v)[:-2] for v in many.values()) + " %", before[1] - after[1] > LIMITS["curve"], f"A larger budget fools fewer: {percent(after[1])} within {after[0]}/255, {percent(before[1])} within {before[0]}/255."),
     ]  # fmt: skip
+
+
+def of_lead(led: dict[int, tuple[float, float]], suspected: list[Check]) -> tuple[Check, str]:
+    """Whether steps along a suspected gradient succeed all the same, and then a sentence for the reader; else "".
+
+    A rounding with the identity's gradient is such a case: small steps do nothing, larger ones what the gradient says.
+    """
+    k = max(led, key=lambda level: led[level][0] - led[level][1])
+    many, noise = led[k]
+    told = check("Do steps along it succeed all the same?", f"{percent(many)} against {percent(noise)} at {k}/255", False, "")
+    kept = f"Within {k}/255 steps along the gradient fool {percent(many)} of the pictures and noise only {percent(noise)}: the gradient is of use, and is not hidden."
+    return told, " ".join([*(c.finding for c in suspected), "But: " + kept]) if many - noise > LEAD else ""

@@ -16,9 +16,12 @@ NEAR, FAR, TINY, CLEAR = 0.01, 0.064, 0.001, 0.2  # three distances in [0, 1], a
 
 
 def inside(x: Tensor, reach: float, source: torch.Generator) -> Tensor:
-    """A random place within `reach` of each picture, every pixel for itself."""
-    noise = torch.rand(x.shape, generator=source).to(x)
-    return (x + reach * (2 * noise - 1)).clamp(0, 1)
+    """A random place within `reach` of each picture and inside [0, 1], every pixel for itself.
+
+    It is drawn there, not clipped to it: clipped, every second pixel of a black background would stay exactly 0.
+    """
+    low, high = (x - reach).clamp_min(0), (x + reach).clamp_max(1)
+    return low + (high - low) * torch.rand(x.shape, generator=source).to(x)
 
 
 def coins(x: Tensor, source: torch.Generator) -> Tensor:

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from ... import runtime
-from ...runtime import check_batch, check_count
-from .asking import Asked
-from .contests import Shares, contests
-from .findings import Check, of_contests, of_looks
+from ...runtime import Labels, check_batch, check_count
+from .asking import Asked, takes
+from .contests import Shares, contests, lead
+from .findings import Check, of_contests, of_lead, of_looks, suspicions
 from .looks import Numbers, foretold, jumps, present, refusal, same_twice, sizes
 
 MOST, FEWEST, IN_CONTESTS = 200, 24, 64  # pictures
@@ -21,7 +21,7 @@ USUAL = 3 * 32 * 32  # numbers in a picture; of larger ones fewer are taken
 
 
 class MaskingReport(NamedTuple):
-    """masked: whether the network hides its gradient. findings: plain sentences, one for each sign of that; or that there is none.
+    """masked: whether the network hides its gradient. findings: plain sentences, one for each sign of that; or that there is none, or that it was refuted.
 
     checks: every line of the list. numbers: of the direct looks. shares: what each attack fools in each budget (grey levels), empty if none was tried.
     right: how many pictures the network had right, and was asked about.
@@ -71,7 +71,7 @@ def gradient_masking_report(
     """
     check_count(steps, "steps", least=2), check_count(queries, "queries")
     most = enough(x) if most is None else check_count(most, "most")
-    labels, source = check_batch(x, y, model), generator or runtime.generator()
+    labels, source = border(model, x, y), generator or runtime.generator()
     if y is None:
         raise ValueError("y is None; the classes of the pictures are needed: the network's own answers would always be right.")
     with runtime.frozen(model), torch.backends.cudnn.flags(allow_tf32=False):
@@ -84,12 +84,25 @@ def gradient_masking_report(
             raise ValueError(f"the network gets none of the {len(x)} pictures right, so that nothing is left to be fooled; are y the classes of x, in the network's order?")
         x, y = runtime.detached(x)[right], y[right]
         numbers = looks(asked, x, y, source)
-        checks, shares = of_looks(numbers, asked.trouble), {}
-        if attack or (attack is None and not any(c.finding for c in checks)):
-            shares = contests(asked, x[:IN_CONTESTS], y[:IN_CONTESTS], source, steps=steps, queries=queries)
-            checks += of_contests(shares, steps)
+        checks, shares, told = of_looks(numbers, asked.trouble), {}, ""
+        suspected = suspicions(checks)
+        if attack or (attack is None and (suspected or not any(c.finding for c in checks))):
+            few = x[:IN_CONTESTS], y[:IN_CONTESTS]
+            shares = contests(asked, *few, source, steps=steps, queries=queries)
+            found = of_contests(shares, steps)
+            if suspected and not any(c.finding for c in found):
+                succeeds, told = of_lead(lead(asked, *few, source, shares["many steps"], steps=steps), suspected)
+                checks = [c._replace(finding="") if told and c.open else c for c in checks] + [succeeds]
+            checks += found
     findings = [c.finding for c in checks if c.finding]
-    return MaskingReport(bool(findings), findings or ["No sign of a hidden gradient was found."], checks, numbers, shares, len(x))
+    return MaskingReport(bool(findings), findings or [told or "No sign of a hidden gradient was found."], checks, numbers, shares, len(x))
+
+
+def border(model: nn.Module, x: Tensor, y: Tensor) -> Labels:
+    """The checks of every attack; but a network may bring its pictures into a precision of its own."""
+    weight = runtime.model_tensor(runtime.check_model(model))
+    other = isinstance(x, Tensor) and x.is_floating_point() and weight is not None and weight.dtype != x.dtype
+    return check_batch(x, y, nn.Identity() if other and takes(model, x) else model)
 
 
 def enough(x: Tensor) -> int:
