@@ -50,14 +50,12 @@ def spread(scores: Tensor) -> Tensor:
 
 
 def same_twice(asked: Asked, x: Tensor) -> Numbers:
-    """calls: how far the scores of two calls differ, as a share of their spread. company: the same for other pictures around them."""
+    """How far scores differ, as a share of their spread: in two calls, at another place in the batch, beside fewer pictures. answers: how many change."""
     first, again = asked.scores(x), asked.scores(x)
     half = x[: (len(x) + 1) // 2]
-    others = (first - asked.scores(x.flip(0)).flip(0)), (first[: len(half)] - asked.scores(half))
-    return {
-        "calls": (rows(first - again).abs().mean() / spread(first)).item(), "answers": share(first.argmax(1) != again.argmax(1)),
-        "company": max((rows(d).abs().mean() / spread(first)).item() for d in others),
-    }  # fmt: skip
+    differences = {"calls": first - again, "place": first - asked.scores(x.flip(0)).flip(0), "company": first[: len(half)] - asked.scores(half)}
+    far = {name: (rows(d).abs().mean() / spread(first)).item() for name, d in differences.items()}
+    return far | {"answers": share(first.argmax(1) != again.argmax(1))}
 
 
 def present(asked: Asked, x: Tensor, y: Tensor, source: torch.Generator) -> Numbers:
@@ -106,6 +104,7 @@ def foretold(asked: Asked, x: Tensor, y: Tensor, source: torch.Generator) -> Num
 
 def jumps(asked: Asked, x: Tensor, source: torch.Generator) -> Numbers:
     """What a change of 0.0001 does to the scores over what one of 0.001 does: about a tenth where they are smooth, 1 where they jump."""
+    x = inside(x, NEAR, source)
     first, signs = asked.scores(x), coins(x, source)
     small, large = (rows(asked.scores((x + h * signs).clamp(0, 1)) - first).abs().mean() for h in (TINY / 10, TINY))
     return {"jumps": (small / large.clamp_min(1e-300)).item()}

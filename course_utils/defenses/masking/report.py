@@ -89,7 +89,7 @@ def gradient_masking_report(
         if attack or (attack is None and (suspected or not any(c.finding for c in checks))):
             few = x[:IN_CONTESTS], y[:IN_CONTESTS]
             shares = contests(asked, *few, source, steps=steps, queries=queries)
-            found = of_contests(shares, steps)
+            found = of_contests(shares, steps, len(few[0]))
             if suspected and not any(c.finding for c in found):
                 succeeds, told = of_lead(lead(asked, *few, source, shares["many steps"], steps=steps), suspected)
                 checks = [c._replace(finding="") if told and c.open else c for c in checks] + [succeeds]
