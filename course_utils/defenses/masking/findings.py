@@ -11,11 +11,9 @@ from .contests import TOP, Shares
 from .looks import CLEAR, Numbers
 
 LIMITS = {  # above these a number speaks of a hidden gradient (sizes: below)
-    "broken": 0.05, "zero": 0.05, "zero_margin": 0.05, "calls": 0.003, "place": 0.003, "company": 0.003, "two_gradients": 0.05, "refusal": 0.5, "blind": 0.5,
+    "broken": 0.05, "zero": 0.05, "zero_margin": 0.05, "calls": 0.003, "place": 0.003, "company": 0.003, "two_gradients": 0.05, "refusal": 0.5, "blind": 0.5, "unseen": 0.5,
     "foretold": 0.18, "jumps": 0.18, "chaos": 0.8, "needed": 3.0, "sizes": 0.53, "search": 0.2, "margin": 0.3, "one step": 0.2, "unbounded": 0.1, "curve": 0.2,
 }  # fmt: skip
-
-
 LEAD = 0.25  # by so much steps along a gradient must beat noise to be of use
 
 
@@ -39,12 +37,6 @@ def check(question: str, measured: str, hidden: bool, sentence: str, open: bool 
     return Check(question, measured, sentence if hidden else "", open)
 
 
-def suspicions(checks: list[Check]) -> list[Check]:
-    """The findings, if all of them are suspicions; otherwise none."""
-    found = [c for c in checks if c.finding]
-    return found if all(c.open for c in found) else []
-
-
 def of_looks(n: Numbers, trouble: str) -> list[Check]:
     """What the direct looks found. trouble: why there is no gradient, or ""."""
     there = check("Is there a gradient?", trouble or "yes", bool(trouble), f"There is no gradient: {trouble}.")
@@ -66,7 +58,7 @@ def of_presence(n: Numbers, zero: float) -> list[Check]:
         ),
         check(
             "In most pixels?", f"exactly 0 in {percent(n['blind'])} of them", n["blind"] > LIMITS["blind"] and zero <= LIMITS["zero"],
-            f"Near the pictures the gradient is exactly 0 in {percent(n['blind'])} of the pixels: steps along it leave them as they are.", open=True,
+            f"Near the pictures the gradient is exactly 0 in {percent(n['blind'])} of the pixels: steps along it leave them as they are.", open=n["unseen"] <= LIMITS["unseen"],
         ),
     ]  # fmt: skip
 
@@ -156,5 +148,5 @@ def of_lead(led: dict[int, tuple[float, float]], suspected: list[Check]) -> tupl
     k = max(led, key=lambda level: led[level][0] - led[level][1])
     many, noise = led[k]
     told = check("Do steps along it succeed all the same?", f"{percent(many)} against {percent(noise)} at {k}/255", False, "")
-    kept = f"Within {k}/255 steps along the gradient fool {percent(many)} of the pictures and noise only {percent(noise)}: the gradient is of use, and is not hidden."
-    return told, " ".join([*(c.finding for c in suspected), "But: " + kept]) if many - noise > LEAD else ""
+    kept = f"But within {k}/255 steps along the gradient fool {percent(many)} of the pictures and noise only {percent(noise)}: the gradient is of use, and is not hidden."
+    return told, " ".join([*(c.finding for c in suspected), kept]) if many - noise > LEAD else ""

@@ -59,16 +59,24 @@ def same_twice(asked: Asked, x: Tensor) -> Numbers:
 
 
 def present(asked: Asked, x: Tensor, y: Tensor, source: torch.Generator) -> Numbers:
-    """The shares of pictures whose gradients are exactly 0, or not finite; the share of pixels without one; whether two calls agree."""
+    """The shares of pictures whose gradients are exactly 0, or not finite; the share of pixels without one, and what they do; whether two calls agree."""
     (scores, g), (_, again), (_, m) = asked.slope(x, y), asked.slope(x, y), asked.slope(x, y, margin)
-    _, there = asked.slope(inside(x, NEAR, source), y)
+    near = inside(x, NEAR, source)
+    dark = asked.slope(near, y)[1] == 0
     finite = (g.flatten(1).isfinite() & m.flatten(1).isfinite()).all(1) & scores.isfinite().all(1)
     zero = (rows(g) == 0).all(1) & finite
     agree = alike(rows(g), rows(again))[finite & ~zero]
     return {
         "zero": share(zero), "zero_margin": share((rows(m) == 0).all(1) & finite), "broken": 1 - share(finite),
-        "blind": share(rows(there) == 0), "two_gradients": share(agree) if len(agree) else 1.0,
+        "blind": share(dark), "unseen": unseen(asked, near, dark, source), "two_gradients": share(agree) if len(agree) else 1.0,
     }  # fmt: skip
+
+
+def unseen(asked: Asked, x: Tensor, dark: Tensor, source: torch.Generator) -> float:
+    """How much of what a change of 0.001 in all pixels does comes from those without a gradient: 0 where the gradient is rightly 0."""
+    first, change = asked.scores(x), TINY * coins(x, source)
+    some, whole = (rows(asked.scores((x + c).clamp(0, 1)) - first).abs().mean() for c in (change * dark, change))
+    return (some / whole.clamp_min(1e-300)).item()
 
 
 def refusal(asked: Asked, x: Tensor, y: Tensor) -> Numbers:
