@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 from collections.abc import Callable
 
@@ -51,6 +52,28 @@ class Closed(nn.Module):
             return self.model(x)
 
 
+class Double(nn.Module):
+    """The network in double precision, for pictures in any."""
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.model = copy.deepcopy(model).double()
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.model(x.double())
+
+
+class Both(nn.Module):
+    """The mean of two networks' probabilities, as logarithms."""
+
+    def __init__(self, *models: nn.Module) -> None:
+        super().__init__()
+        self.models = nn.ModuleList(models)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.stack([model(x).softmax(1) for model in self.models]).mean(0).log()
+
+
 class Told(torch.autograd.Function):
     """The identity, whose gradient is what `rule` makes of it."""
 
@@ -74,6 +97,21 @@ def before(change: Change) -> Callable[[nn.Module], nn.Module]:
 
 def after(change: Change) -> Callable[[nn.Module], nn.Module]:
     return lambda model: Around(model, after=change)
+
+
+def straight(change: Change) -> Callable[[nn.Module], nn.Module]:
+    """Something without a gradient, which is given that of the identity."""
+    return before(lambda x: x + (change(x) - x).detach())
+
+
+def bent(model: nn.Module, bend: Callable[[], nn.Module]) -> nn.Module:
+    """The network with another bend in the place of every ReLU."""
+    model = copy.deepcopy(model)
+    for module in list(model.modules()):
+        for name, child in module.named_children():
+            if isinstance(child, nn.ReLU):
+                setattr(module, name, bend())
+    return model
 
 
 def stairs(levels: int, steep: float) -> Change:
@@ -117,6 +155,31 @@ def winners(share: float) -> Change:
     return keep
 
 
+def ranks(x: Tensor) -> Tensor:
+    """Each pixel's place among the pixels of its picture, from 0 to 1."""
+    flat = x.flatten(1)
+    return (flat.argsort(1).argsort(1).to(x) / flat.shape[1]).view_as(x)
+
+
+def resized(x: Tensor) -> Tensor:
+    """Made smaller by chance, on black ground at a place by chance."""
+    full = x.shape[-1]
+    size = full - int(torch.randint(0, 5, ()))
+    left, top = (int(torch.randint(0, full - size + 1, ())) for _ in range(2))
+    return F.pad(F.interpolate(x, (size, size)), (left, full - size - left, top, full - size - top))
+
+
+def median(x: Tensor) -> Tensor:
+    """The median of each pixel's 3 x 3 neighbourhood; its gradient is that of the pixel in the middle of the nine."""
+    parts = F.unfold(F.pad(x, (1,) * 4, mode="reflect"), 3).view(len(x), x.shape[1], 9, *x.shape[2:])
+    return parts.median(2).values
+
+
+def standardised(x: Tensor, over: tuple[int, ...]) -> Tensor:
+    """Mean 0.13 and deviation 0.3, of each picture or of the whole batch."""
+    return (x - x.mean(over, keepdim=True)) / x.std(over, keepdim=True) * 0.3 + 0.13
+
+
 def blurred(x: Tensor) -> Tensor:
     return F.avg_pool2d(F.pad(x, (1,) * 4, mode="replicate"), 3, 1)
 
@@ -136,12 +199,24 @@ HIDES: dict[str, Callable[[nn.Module], nn.Module]] = {
     "rounded inside": lambda m: Inside(m, 1, lambda h: (2 * h).round() / 2),
     "no_grad": lambda m: Closed(m, torch.no_grad), "inference": lambda m: Closed(m, torch.inference_mode), "detached": before(torch.detach),
     "gradient by chance": told(lambda g: g.abs().mean() * torch.randn(g.shape, generator=generator(5)).to(g)), "gradient turned": told(torch.neg), "gradient 0": told(torch.zeros_like),
+    "ranks": before(ranks), "numpy": before(lambda x: torch.from_numpy((x.detach().cpu().numpy() * 8).round() / 8).to(x)), "one bit": before(lambda x: defenses.bit_depth(x, 1)),
+    "scores detached": after(torch.detach), "scores rounded": after(torch.round), "10 tanh": after(lambda z: 10 * torch.tanh(z)), "scores x 1e30": after(lambda z: 1e30 * z),
+    "signs inside": lambda m: Inside(m, 1, torch.sign), "noise 0.5": before(noise(0.5)), "resized by chance": before(resized), "dithered": before(lambda x: (x > torch.rand_like(x)).to(x)),
+    "noisy scores": after(lambda z: z + z.std() * torch.randn_like(z)),
+    "every eighth column": told(lambda g: g * (torch.arange(g.shape[-1]) % 8 == 0)), "columns turned": told(lambda g: g * (1 - 2 * (torch.arange(g.shape[-1]) % 2))), "gradient x 1e-30": told(lambda g: 1e-30 * g),
+    "a third not a number": told(lambda g: torch.where(torch.arange(len(g))[:, None, None, None] % 3 == 0, torch.nan, g)), "logarithm": before(lambda x: x.log().exp()),
     "not a number": told(lambda g: g * torch.nan), "square root": before(lambda x: x.sqrt().square()),
 }  # fmt: skip
 
 SHOWS: dict[str, Callable[[nn.Module], nn.Module]] = {
     "log-softmax": after(lambda z: z.log_softmax(1)), "scores x 0.01": after(lambda z: 0.01 * z), "scores x 2": after(lambda z: 2 * z), "scores + 100": after(lambda z: z + 100),
     "blurred": before(blurred), "a curve": before(lambda x: (5 * (x - 0.5)).sigmoid()), "gamma": before(lambda x: x.clamp_min(1e-3) ** 1.5), "cut off": before(lambda x: x.clamp(0.02, 0.98)),
+    **{f"straight to {n + 1} levels": straight(lambda x, n=n: (n * x).round() / n) for n in (1, 3, 7, 15)}, "straight floor": straight(lambda x: (8 * x).floor() / 8), "straight JPEG": straight(lambda x: defenses.jpeg(x, quality=75)),
+    "clamp 0 .. 1": before(lambda x: x.clamp(0, 1)), "clamp 0.05": before(lambda x: x.clamp(0.05, 0.95)), "clamp 0.1": before(lambda x: x.clamp(0.1, 0.9)),
+    "median": before(median), "each standardised": before(lambda x: standardised(x, (1, 2, 3))), "batch standardised": before(lambda x: standardised(x, (0, 1, 2, 3))), "gray": before(lambda x: x.mean(1, keepdim=True).expand_as(x)),
+    **{f"scores / {n}": after(lambda z, n=n: z / n) for n in (10, 1000, 1e6)}, "scores x 4": after(lambda z: 4 * z), "scores - 50": after(lambda z: z - 50), "log of soft scores": after(lambda z: z.softmax(1).log()),
+    "soft limit 30": after(lambda z: 30 * torch.tanh(z / 30)), "scores standardised": after(lambda z: F.layer_norm(z, z.shape[1:])), "double": Double, "softplus": lambda m: bent(m, nn.Softplus), "GELU": lambda m: bent(m, nn.GELU),
+    "SiLU": lambda m: bent(m, nn.SiLU), "leaky": lambda m: bent(m, lambda: nn.LeakyReLU(0.1)), "both": lambda m: Both(m, bent(m, nn.Softplus)), "gradient of a tenth": before(lambda x: 0.1 * x + 0.9 * x.detach()),
     "winners 0.2": lambda m: Inside(m, 1, winners(0.2)), "winners 0.1": lambda m: Inside(m, 3, winners(0.1)),  # they jump, but steps along the gradient fool as many as before
     "halved": before(lambda x: F.interpolate(F.avg_pool2d(x, 2), scale_factor=2)), "one pattern": before(lambda x: x + 0.1 * torch.randn(x.shape[1:], generator=generator(1)).to(x)),
 }  # fmt: skip

@@ -1,7 +1,8 @@
 """The verdicts of `gradient_masking_report` on networks that hide their gradient and on networks that do not, and how far apart its numbers lie.
 
-`COURSE_DATA_DIR=... TORCH_HOME=... python -m benchmarks.masking [WORDS ...] [--seeds 0 1 2]` writes data/results/bench_masking.json, and exits with 1 at
-a wrong verdict. WORDS: only networks whose names hold one of them. Hiding: all of `benchmarks.hiding.HIDES` around trained networks, and the distilled
+`COURSE_DATA_DIR=... TORCH_HOME=... python -m benchmarks.masking [WORDS ...] [--seeds 0 1 2] [--quick] [--keep FILE]` writes data/results/bench_masking.json,
+and exits with 1 at a wrong verdict. WORDS: only networks whose names hold one of them. FILE: where each verdict goes at once; a run that was broken
+off goes on behind the last of them. Hiding: all of `benchmarks.hiding.HIDES` around trained networks, and the distilled
 ones. Not hiding: all classifiers that ship, drawn and real, SHOWS around trained networks, and small networks trained here for a few epochs.
 """
 
@@ -12,6 +13,7 @@ import datetime
 import json
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import NamedTuple
 
 import torch
@@ -30,7 +32,7 @@ OBJECTS = ("allconv", "smallvgg", "nin")  # networks of objects, which drawn sig
 LEFT_OUT = ("decoder", "spoken", "detector", "pixelcnn", "generator", "distilled", "thermometer")
 AROUND = ("lenet-digits", "lenet-mnist")  # all changes are tried on these, FEW on others
 OTHERS = ("madry-digits-pgd", "madry-mnist-pgd-twin", "signnet-gtsrb", "signnet-gtsrb-pgd", "allconv-cifar10", "allconv-signs")
-FEW = ("rounded to 16 levels", "smooth stairs 1000", "scores x 100", "tanh x 10", "sigmoid x 20", "noise 0.05", "own noise 0.1", "shifts", "no_grad", "gradient by chance", "log-softmax", "blurred")
+FEW = ("rounded to 16 levels", "smooth stairs 1000", "scores x 100", "tanh x 10", "sigmoid x 20", "noise 0.05", "own noise 0.1", "shifts", "no_grad", "gradient by chance", "log-softmax", "blurred", "straight to 8 levels", "cut off", "scores / 1000", "batch standardised", "gray")
 COUNT = 60  # pictures
 
 
@@ -144,24 +146,33 @@ def apart(rows: list[dict]) -> dict[str, dict]:
     return result
 
 
+def judged(given: argparse.Namespace) -> list[dict]:
+    """The verdicts on all networks that were asked for; those that were kept are not asked for again."""
+    kept = [json.loads(line) for line in given.keep.read_text().splitlines()] if given.keep and given.keep.exists() else []
+    rows = {(row["name"], row["seed"]): row for row in kept}
+    chosen = [one for one in everything() if not given.words or any(word in one.name for word in given.words)]
+    for one, seed in ((one, seed) for one in chosen for seed in given.seeds if (one.name, seed) not in rows):
+        row = rows[one.name, seed] = judge(one, seed, attack=None if given.quick else True)
+        print("WRONG" if row["masked"] != one.hides else "     ", one.name, f"seed {seed}:", row["findings"][0], flush=True)
+        if given.keep:
+            with given.keep.open("a") as file:
+                file.write(json.dumps(row) + "\n")
+    return [rows[one.name, seed] for one in chosen for seed in given.seeds]
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("words", nargs="*")
     parser.add_argument("--seeds", nargs="*", type=int, default=[0])
     parser.add_argument("--quick", action="store_true", help="contests only where the direct looks find nothing")
+    parser.add_argument("--keep", type=Path, help="a file of verdicts, one a line")
     given = parser.parse_args()
     one_thread()
-    rows = []
-    for one in everything():
-        if given.words and not any(word in one.name for word in given.words):
-            continue
-        for seed in given.seeds:
-            rows.append(judge(one, seed, attack=None if given.quick else True))
-            wrong = rows[-1]["masked"] != one.hides
-            print("WRONG" if wrong else "     ", one.name, f"seed {seed}:", rows[-1]["findings"][0], flush=True)
+    rows = judged(given)
     wrong = [f"{row['name']}, seed {row['seed']}" for row in rows if row["masked"] != row["hides"]]
     counts = {"hiding": sum(row["hides"] for row in rows), "not hiding": sum(not row["hides"] for row in rows), "wrong": wrong}
-    about = {"date": datetime.date.today().isoformat(), "torch": torch.__version__, "pictures": COUNT, "command": "python -m benchmarks.masking"}
+    command = "python -m benchmarks.masking" + " --quick" * given.quick
+    about = {"date": datetime.date.today().isoformat(), "torch": torch.__version__, "pictures": COUNT, "command": command}
     (RESULTS / "bench_masking.json").write_text(json.dumps({"about": about, "counts": counts, "numbers": apart(rows)}, indent=1) + "\n")
     print(counts)
     return bool(wrong)

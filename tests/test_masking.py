@@ -201,8 +201,8 @@ def test_numbers_of_a_linear_network() -> None:
     assert numbers["foretold"] < 1e-3 and abs(numbers["needed"] - 2.4 / 6.5) < 0.02
     assert abs(looks.jumps(asked, x, generator(0))["jumps"] - 0.1) < 1e-3
     assert looks.sizes(asked, x, y, generator(0)) == pytest.approx({"cosine": 1.0, "signs": 1.0})
-    assert looks.same_twice(asked, x) == {"calls": 0, "answers": 0, "company": 0}
-    assert looks.present(asked, x, y, generator(0)) == pytest.approx({"zero": 0, "zero_margin": 0, "broken": 0, "blind": 0, "two_gradients": 1})
+    assert looks.same_twice(asked, x) == {"calls": 0, "answers": 0, "place": 0, "company": 0}
+    assert looks.present(asked, x, y, generator(0)) == pytest.approx({"zero": 0, "zero_margin": 0, "broken": 0, "blind": 0, "unseen": 0, "two_gradients": 1})
 
 
 def test_cosine_of_very_small_gradients() -> None:

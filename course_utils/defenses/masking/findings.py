@@ -11,11 +11,9 @@ from .contests import TOP, Shares
 from .looks import CLEAR, Numbers
 
 LIMITS = {  # above these a number speaks of a hidden gradient (sizes: below)
-    "broken": 0.05, "zero": 0.05, "zero_margin": 0.05, "calls": 0.003, "company": 0.003, "two_gradients": 0.05, "refusal": 0.5, "blind": 0.5,
+    "broken": 0.05, "zero": 0.05, "zero_margin": 0.05, "calls": 0.003, "place": 0.003, "company": 0.003, "two_gradients": 0.05, "refusal": 0.5, "blind": 0.5, "unseen": 0.5,
     "foretold": 0.18, "jumps": 0.18, "chaos": 0.8, "needed": 3.0, "sizes": 0.53, "search": 0.2, "margin": 0.3, "one step": 0.2, "unbounded": 0.1, "curve": 0.2,
 }  # fmt: skip
-
-
 LEAD = 0.25  # by so much steps along a gradient must beat noise to be of use
 
 
@@ -32,17 +30,11 @@ class Check(NamedTuple):
 
 
 def percent(value: float) -> str:
-    return f"{100 * value:.0f} %"
+    return f"{100 * value:.{int(0.0005 <= value < 0.005)}f} %"
 
 
 def check(question: str, measured: str, hidden: bool, sentence: str, open: bool = False) -> Check:
     return Check(question, measured, sentence if hidden else "", open)
-
-
-def suspicions(checks: list[Check]) -> list[Check]:
-    """The findings, if all of them are suspicions; otherwise none."""
-    found = [c for c in checks if c.finding]
-    return found if all(c.open for c in found) else []
 
 
 def of_looks(n: Numbers, trouble: str) -> list[Check]:
@@ -66,22 +58,24 @@ def of_presence(n: Numbers, zero: float) -> list[Check]:
         ),
         check(
             "In most pixels?", f"exactly 0 in {percent(n['blind'])} of them", n["blind"] > LIMITS["blind"] and zero <= LIMITS["zero"],
-            f"Near the pictures the gradient is exactly 0 in {percent(n['blind'])} of the pixels: steps along it leave them as they are.", open=True,
+            f"Near the pictures the gradient is exactly 0 in {percent(n['blind'])} of the pixels: steps along it leave them as they are.", open=n["unseen"] <= LIMITS["unseen"],
         ),
     ]  # fmt: skip
 
 
 def of_answers(n: Numbers) -> list[Check]:
     """Whether the network says the same twice, and gives the same gradient."""
-    chance = n["calls"] > LIMITS["calls"]
+    chance, moves = n["calls"] > LIMITS["calls"], n["place"] > LIMITS["place"]
+    other = max(n["place"], n["company"])
+    on_what = "its place in the batch" if moves else "the pictures beside it"
     checks = [
         check(
             "Does the network answer alike twice?", f"scores differ by {percent(n['calls'])} of their spread", chance,
             f"Two calls with the same pictures give different scores (by {percent(n['calls'])} of their spread; {percent(n['answers'])} of the answers change): a gradient is that of one draw.",
         ),
         check(
-            "Whatever else is asked?", f"scores differ by {percent(n['company'])} of their spread", n["company"] > LIMITS["company"] and not chance,
-            f"A picture's scores depend on its place in the batch or on the pictures beside it (they differ by {percent(n['company'])} of their spread).",
+            "Whatever else is asked?", f"scores differ by {percent(other)} of their spread", (moves or n["company"] > LIMITS["company"]) and not chance,
+            f"A picture's scores depend on {on_what} (they differ by {percent(other)} of their spread).", open=not moves,
         ),
     ]  # fmt: skip
     if "two_gradients" in n:
@@ -121,12 +115,12 @@ def of_steps(n: Numbers) -> list[Check]:
     ]  # fmt: skip
 
 
-def of_contests(found: dict[str, Shares], steps: int) -> list[Check]:
-    """What the attacks found, each against the gradients in many steps."""
-    many = found["many steps"]
+def of_contests(found: dict[str, Shares], steps: int, count: int) -> list[Check]:
+    """What the attacks found, each against the gradients in many steps. count: of the pictures; a single one proves nothing."""
+    many, limits = found["many steps"], {name: max(limit, 1.5 / count) for name, limit in LIMITS.items()}
     words = {
-        "one step": ("Do many steps beat one?", "one step along the gradient"), "margin": ("Does another loss find as much?", "the same steps on the margin between the logits"),
-        "random search": ("Do gradients beat a random search?", "a random search that asks for no gradient"),
+        "one step": ("Do many steps beat one?", "one step along the gradient fools"), "margin": ("Does another loss find as much?", "the same steps on the margin between the logits fool"),
+        "random search": ("Do gradients beat a random search?", "a random search that asks for no gradient fools"),
     }  # fmt: skip
     checks = []
     for name, (question, who) in words.items():
@@ -136,13 +130,13 @@ def of_contests(found: dict[str, Shares], steps: int) -> list[Check]:
             continue
         k = max(gaps, key=lambda level: (round(gaps[level], 6), level))
         measured = f"{percent(many[k])} against {percent(found[name][k])} at {k}/255"
-        limit = LIMITS["search" if name == "random search" else name]
-        checks.append(check(question, measured, gaps[k] > limit, f"Within {k}/255 {who} fools {percent(found[name][k])} of the pictures, {steps} steps on the cross-entropy only {percent(many[k])}."))
+        limit = limits["search" if name == "random search" else name]
+        checks.append(check(question, measured, gaps[k] > limit, f"Within {k}/255 {who} {percent(found[name][k])} of the pictures, {steps} steps on the cross-entropy only {percent(many[k])}."))
     curve, possible = list(many.items()), found["elsewhere"][TOP]
     before, after = max(zip(curve, curve[1:]), key=lambda pair: pair[0][1] - pair[1][1])
     return checks + [
-        check("Does no budget save all?", f"{percent(many[TOP])} at 255/255", many[TOP] < possible - LIMITS["unbounded"], f"With no bound but [0, 1] the gradients fool only {percent(many[TOP])} of the pictures, though any picture could be changed into any other."),
-        check("Does a larger budget help?", " ".join(percent(v)[:-2] for v in many.values()) + " %", before[1] - after[1] > LIMITS["curve"], f"A larger budget fools fewer: {percent(after[1])} within {after[0]}/255, {percent(before[1])} within {before[0]}/255."),
+        check("Does no budget save all?", f"{percent(many[TOP])} at 255/255", many[TOP] < possible - limits["unbounded"], f"With no bound but [0, 1] the gradients fool only {percent(many[TOP])} of the pictures, though any picture could be changed into any other."),
+        check("Does a larger budget help?", " ".join(percent(v)[:-2] for v in many.values()) + " %", before[1] - after[1] > limits["curve"], f"A larger budget fools fewer: {percent(after[1])} within {after[0]}/255, {percent(before[1])} within {before[0]}/255."),
     ]  # fmt: skip
 
 
@@ -154,5 +148,5 @@ def of_lead(led: dict[int, tuple[float, float]], suspected: list[Check]) -> tupl
     k = max(led, key=lambda level: led[level][0] - led[level][1])
     many, noise = led[k]
     told = check("Do steps along it succeed all the same?", f"{percent(many)} against {percent(noise)} at {k}/255", False, "")
-    kept = f"Within {k}/255 steps along the gradient fool {percent(many)} of the pictures and noise only {percent(noise)}: the gradient is of use, and is not hidden."
-    return told, " ".join([*(c.finding for c in suspected), "But: " + kept]) if many - noise > LEAD else ""
+    kept = f"But within {k}/255 steps along the gradient fool {percent(many)} of the pictures and noise only {percent(noise)}: the gradient is of use, and is not hidden."
+    return told, " ".join([*(c.finding for c in suspected), kept]) if many - noise > LEAD else ""

@@ -50,27 +50,33 @@ def spread(scores: Tensor) -> Tensor:
 
 
 def same_twice(asked: Asked, x: Tensor) -> Numbers:
-    """calls: how far the scores of two calls differ, as a share of their spread. company: the same for other pictures around them."""
+    """How far scores differ, as a share of their spread: in two calls, at another place in the batch, beside fewer pictures. answers: how many change."""
     first, again = asked.scores(x), asked.scores(x)
     half = x[: (len(x) + 1) // 2]
-    others = (first - asked.scores(x.flip(0)).flip(0)), (first[: len(half)] - asked.scores(half))
-    return {
-        "calls": (rows(first - again).abs().mean() / spread(first)).item(), "answers": share(first.argmax(1) != again.argmax(1)),
-        "company": max((rows(d).abs().mean() / spread(first)).item() for d in others),
-    }  # fmt: skip
+    differences = {"calls": first - again, "place": first - asked.scores(x.flip(0)).flip(0), "company": first[: len(half)] - asked.scores(half)}
+    far = {name: (rows(d).abs().mean() / spread(first)).item() for name, d in differences.items()}
+    return far | {"answers": share(first.argmax(1) != again.argmax(1))}
 
 
 def present(asked: Asked, x: Tensor, y: Tensor, source: torch.Generator) -> Numbers:
-    """The shares of pictures whose gradients are exactly 0, or not finite; the share of pixels without one; whether two calls agree."""
+    """The shares of pictures whose gradients are exactly 0, or not finite; the share of pixels without one, and what they do; whether two calls agree."""
     (scores, g), (_, again), (_, m) = asked.slope(x, y), asked.slope(x, y), asked.slope(x, y, margin)
-    _, there = asked.slope(inside(x, NEAR, source), y)
+    near = inside(x, NEAR, source)
+    dark = asked.slope(near, y)[1] == 0
     finite = (g.flatten(1).isfinite() & m.flatten(1).isfinite()).all(1) & scores.isfinite().all(1)
     zero = (rows(g) == 0).all(1) & finite
     agree = alike(rows(g), rows(again))[finite & ~zero]
     return {
         "zero": share(zero), "zero_margin": share((rows(m) == 0).all(1) & finite), "broken": 1 - share(finite),
-        "blind": share(rows(there) == 0), "two_gradients": share(agree) if len(agree) else 1.0,
+        "blind": share(dark), "unseen": unseen(asked, near, dark, source), "two_gradients": share(agree) if len(agree) else 1.0,
     }  # fmt: skip
+
+
+def unseen(asked: Asked, x: Tensor, dark: Tensor, source: torch.Generator) -> float:
+    """How much of what a change of 0.001 in all pixels does comes from those without a gradient: 0 where the gradient is rightly 0."""
+    first, change = asked.scores(x), TINY * coins(x, source)
+    some, whole = (rows(asked.scores((x + c).clamp(0, 1)) - first).abs().mean() for c in (change * dark, change))
+    return (some / whole.clamp_min(1e-300)).item()
 
 
 def refusal(asked: Asked, x: Tensor, y: Tensor) -> Numbers:
@@ -106,6 +112,7 @@ def foretold(asked: Asked, x: Tensor, y: Tensor, source: torch.Generator) -> Num
 
 def jumps(asked: Asked, x: Tensor, source: torch.Generator) -> Numbers:
     """What a change of 0.0001 does to the scores over what one of 0.001 does: about a tenth where they are smooth, 1 where they jump."""
+    x = inside(x, NEAR, source)
     first, signs = asked.scores(x), coins(x, source)
     small, large = (rows(asked.scores((x + h * signs).clamp(0, 1)) - first).abs().mean() for h in (TINY / 10, TINY))
     return {"jumps": (small / large.clamp_min(1e-300)).item()}

@@ -12,7 +12,7 @@ from ... import runtime
 from ...runtime import Labels, check_batch, check_count
 from .asking import Asked, takes
 from .contests import Shares, contests, lead
-from .findings import Check, of_contests, of_lead, of_looks, suspicions
+from .findings import Check, of_contests, of_lead, of_looks
 from .looks import Numbers, foretold, jumps, present, refusal, same_twice, sizes
 
 MOST, FEWEST, IN_CONTESTS = 200, 24, 64  # pictures
@@ -63,11 +63,12 @@ def gradient_masking_report(
 
     Direct looks: is there a gradient, finite and not 0; is it the same twice; does a small step do what it says? And contests: do many steps
     beat one, and a random search; does another loss find as much; is every picture fooled without a bound; does a larger budget help?
-    The budgets are the network's own: those in which its gradients fool some, but not most.
+    The budgets are the network's own: those in which its gradients fool some, but not most. Some looks give only a suspicion, such as a step that
+    does not do what the gradient says: it falls where steps along the gradient fool many that noise does not, and no contest speaks against them.
 
     x: pictures `[N, C, H, W]` in [0, 1], y: their classes `[N]`. Those that the network gets wrong are left out, and of the rest the first
     `most` are used (None: 200, of large pictures fewer; for contests 64). A network that can refuse has an attribute `refuses`, the number of that answer; a refused picture has not fooled it.
-    attack: False for the direct looks alone, which need about 20 passes; None: contests only where these find nothing. steps, queries: of the contests.
+    attack: False for the direct looks alone, which need about 20 passes; None: contests only where these do not settle it. steps, queries: of the contests.
     """
     check_count(steps, "steps", least=2), check_count(queries, "queries")
     most = enough(x) if most is None else check_count(most, "most")
@@ -85,14 +86,15 @@ def gradient_masking_report(
         x, y = runtime.detached(x)[right], y[right]
         numbers = looks(asked, x, y, source)
         checks, shares, told = of_looks(numbers, asked.trouble), {}, ""
-        suspected = suspicions(checks)
-        if attack or (attack is None and (suspected or not any(c.finding for c in checks))):
+        settled = any(c.finding and not c.open for c in checks)
+        if attack or (attack is None and not settled):
             few = x[:IN_CONTESTS], y[:IN_CONTESTS]
             shares = contests(asked, *few, source, steps=steps, queries=queries)
-            found = of_contests(shares, steps)
+            found = of_contests(shares, steps, len(few[0]))
+            suspected = [c for c in checks if c.finding and not settled]
             if suspected and not any(c.finding for c in found):
                 succeeds, told = of_lead(lead(asked, *few, source, shares["many steps"], steps=steps), suspected)
-                checks = [c._replace(finding="") if told and c.open else c for c in checks] + [succeeds]
+                checks = [c._replace(finding="") if told else c for c in checks] + [succeeds]
             checks += found
     findings = [c.finding for c in checks if c.finding]
     return MaskingReport(bool(findings), findings or [told or "No sign of a hidden gradient was found."], checks, numbers, shares, len(x))
