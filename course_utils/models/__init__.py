@@ -1,5 +1,6 @@
 """The networks and their shipped checkpoints: `load("lenet-digits")`."""
 
+from .associative import AssociativeMemory, rectified_power
 from .checkpoints import available, classifier, decoder, load, save
 from .decoders import Decoder
 from .detector import Answer, Detections, Detector, best, class_losses, detect, detection_loss
@@ -15,8 +16,8 @@ from .restricted import Restricted
 from .speech import LogMel, SpeechNet
 
 __all__ = [
-    "AENet10", "AllConv", "Answer", "Autoencoder", "Chain", "Decoder", "DenseNet10", "Detections", "Detector", "Encoded", "FaceNet", "Generator",
+    "AENet10", "AllConv", "Answer", "AssociativeMemory", "Autoencoder", "Chain", "Decoder", "DenseNet10", "Detections", "Detector", "Encoded", "FaceNet", "Generator",
     "LeNet", "LogMel", "MadryNet", "MaskedConv", "Nearest", "NiN", "Normalized", "PixelCNN", "ResNet", "Residual", "Restricted", "SceneNet",
     "SignNet", "SmallVGG", "SpeechNet", "StrideNet", "Thermometer", "ThermometerRamp", "TwoPairs", "available", "best", "bits", "class_losses",
-    "classifier", "decoder", "detect", "detection_loss", "load", "save", "thermometer", "thermometer_ramp",
+    "classifier", "decoder", "detect", "detection_loss", "load", "rectified_power", "save", "thermometer", "thermometer_ramp",
 ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""Checkpoints: state dicts in half precision (large matrices in whole numbers) under `data/checkpoints`, and the network that goes with a world."""
+"""Checkpoints: state dicts in half precision (some matrices in whole numbers) under `data/checkpoints`, and the network that goes with a world."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from .. import runtime
 from ..data import WORLDS, scenes
 from ..data.downloads import FetchError
+from .associative import AssociativeMemory
 from .decoders import Decoder
 from .detector import Detector
 from .encoded import Encoded, Thermometer
@@ -105,6 +106,8 @@ NETWORKS: dict[str, Callable[[], nn.Module]] = {
     # Chapter 20: what PixelDefend and Defense-GAN take for the pictures there are.
     **{f"pixelcnn-{pictures}": PixelCNN for pictures in ("signs", "cifar10")},
     **{f"generator-{pictures}": Generator for pictures in ("digits", "mnist")},
+    # Chapter 22: one for each power of the energy.
+    **{f"memory-{pictures}-n{n}": functools.partial(AssociativeMemory, n, size) for pictures, size in (("digits", 250), ("mnist", 800)) for n in (2, 3, 20, 30)},
 }
 # Chapter 06's decoders: which layers of which networks they give pictures back from, and what these layers answer.
 DECODED: dict[str, dict[str, tuple[int, ...]]] = {
@@ -130,10 +133,12 @@ def available() -> list[str]:
 
 LARGE = 1_000_000  # matrices with more weights than that are kept in eight bits
 STEP = ".row_step"  # behind the matrix's name: how much one of its whole numbers is worth, in each row
+FOUR_BITS = ".four_bits"  # behind the name of a matrix of weights in [-1, 1]
 
 
 def save(model: nn.Module, name: str) -> Path:
-    """Write the model's weights as `data/checkpoints/<name>.pt`: in half precision, large matrices as whole numbers from -127 to 127 times a step a row."""
+    """Write the model's weights as `data/checkpoints/<name>.pt`: in half precision, large matrices as whole numbers from -127 to 127 times a step a row,
+    and what the model calls `coarse`, weights in [-1, 1], in four bits each."""
     runtime.pick("checkpoint", name, available())
     whole = {key: value.cpu().contiguous() for key, value in model.state_dict().items()}
     state = {key: value.half() if value.is_floating_point() else value for key, value in whole.items()}
@@ -141,6 +146,9 @@ def save(model: nn.Module, name: str) -> Path:
         beyond = "NaN, or numbers beyond half precision (65504)"
         raise ValueError(f"{lost} of the model for {name!r} holds {beyond}; train it again.")
     state |= packed(whole)
+    for key in getattr(model, "coarse", ()):
+        del state[key]
+        state[key + FOUR_BITS] = in_four_bits(whole[key])
     path = folder() / f"{name}.pt"
     runtime.save_whole(state, path)
     return path
@@ -180,8 +188,20 @@ def packed(state: dict[str, Tensor]) -> dict[str, Tensor]:
     return small
 
 
+def in_four_bits(weights: Tensor) -> Tensor:
+    """Weights `[rows, even number]` in [-1, 1] as the nearest of the 15 numbers -7/7 .. 7/7, two in a byte, `[rows, half as many]`: none moves by more than 1/14."""
+    sevenths = (7 * weights.float().clamp(-1, 1)).round().add(7).byte()
+    return 16 * sevenths[:, ::2] + sevenths[:, 1::2]
+
+
+def from_four_bits(bytes_: Tensor) -> Tensor:
+    """The weights again."""
+    return (torch.stack([bytes_ // 16, bytes_ % 16], 2).flatten(1).float() - 7) / 7
+
+
 def unpacked(state: dict[str, Tensor]) -> dict[str, Tensor]:
     """The state with all its weights, as the network takes it."""
+    state = {key.removesuffix(FOUR_BITS): from_four_bits(value) if key.endswith(FOUR_BITS) else value for key, value in state.items()}
     whole = {key: value for key, value in state.items() if not key.endswith(STEP)}
     return whole | {key: state[key].float() * state[key + STEP] for key in whole if key + STEP in state}
 
