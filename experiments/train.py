@@ -375,8 +375,8 @@ def run_decoder(name: str) -> None:
 HEADER = """# The shipped checkpoints
 
 Plain state dicts in half precision (matrices of more than a million weights in eight bits, with a step for each row; the pixels of
-memories, all in [-1, 1], in four), for `course_utils.models.load(name)`. Accuracy is measured after rounding, on the test pictures of the same source. Parameters: all weights
-of the network.
+memories, all in [-1, 1], in four), for `course_utils.models.load(name)`. Accuracy is measured after rounding, on the test pictures of
+the same source. Parameters: all weights of the network.
 
 | name | network | parameters | trained on | test accuracy | seed | device, date | command | notes |
 | --- | --- | --- | --- | --- | --- | --- | --- | --- |
