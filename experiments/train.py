@@ -161,6 +161,14 @@ SIGNS_PGD = {
 }  # fmt: skip
 PLANS["signnet-signs-pgd"] = Plan("signs", "drawn", 4, pictures=16_000, augment=training.jitter(light=0.2), **SIGNS_PGD)
 PLANS["signnet-gtsrb-pgd"] = Plan("signs", "gtsrb", 4, augment=training.jitter(light=0.5), **SIGNS_PGD)
+# Chapter 22: equal but for the start, the order and the drawn pictures (seed 1), and but for the activation.
+for world, plan in {
+    "signs": Plan("signs", "drawn", 8, lr=0.1, pictures=10_000, norm=True, mixed=False, augment=training.jitter(light=0.2)),
+    "gtsrb": Plan("signs", "gtsrb", 8, lr=0.1, batch_size=64, norm=True, mixed=False, augment=training.jitter(light=0.3)),
+}.items():
+    PLANS[f"signnet-{world}-relu"] = plan._replace(note="a third as wide as `signnet-*`; chapter 22's network with ReLU")
+    PLANS[f"signnet-{world}-relu-twin"] = plan._replace(seed=1, note="another start and order than the one without `-twin`, and where they are drawn other pictures")
+    PLANS[f"signnet-{world}-bounded"] = plan._replace(seed=1, note="start, order and pictures of the `-relu-twin`; bounded leaky ReLU, a trained bound for each channel, slope 0.1")
 # Szegedy's fully connected nets: sigmoid layers, no augmentation, squared weights as penalty.
 for world, source, pictures in (("digits", "drawn", 30_000), ("digits", "mnist", None)):
     for name, penalty in (("fc10", 1e-4), ("fc10", 0.01), ("fc10", 1), ("fc100", 1e-5), ("fc200", 1e-5), ("ae400", 1e-6)):

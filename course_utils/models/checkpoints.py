@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from .. import runtime
 from ..data import WORLDS, scenes
 from ..data.downloads import FetchError
+from .activations import with_bounds
 from .decoders import Decoder
 from .detector import Detector
 from .encoded import Encoded, Thermometer
@@ -30,6 +31,8 @@ def _kinds(world: str) -> int:
     """How many classes a world's drawn pictures have."""
     return len(WORLDS[world].kinds)
 
+
+SLIM = {"width": 8, "hidden": 36, "dropout": 0.2}  # of chapter 22's sign networks
 
 # Every checkpoint that ships, and the network that it fits.
 NETWORKS: dict[str, Callable[[], nn.Module]] = {
@@ -99,6 +102,11 @@ NETWORKS: dict[str, Callable[[], nn.Module]] = {
     "smallvgg-signs": lambda: SmallVGG(_kinds("objects"), width=16),
     "nin-signs": lambda: NiN(_kinds("objects"), width=32),
     "nin-cifar10": lambda: NiN(width=32, dropout=0.1),  # a narrow network has little to drop
+    # Chapter 22: two small networks with ReLU, and one with trained bounds that has the second one's start and order of pictures.
+    **{f"signnet-signs-{kind}": lambda: SignNet(_kinds("signs"), **SLIM) for kind in ("relu", "relu-twin")},
+    **{f"signnet-gtsrb-{kind}": lambda: SignNet(**SLIM) for kind in ("relu", "relu-twin")},
+    "signnet-signs-bounded": lambda: with_bounds(SignNet(_kinds("signs"), **SLIM)),
+    "signnet-gtsrb-bounded": lambda: with_bounds(SignNet(**SLIM)),
     # Chapter 20: the same behind a thermometer code of 16 levels.
     "nin-signs-thermometer": lambda: Encoded(Thermometer(16), NiN(_kinds("objects"), width=32, channels=48)),
     "nin-cifar10-thermometer": lambda: Encoded(Thermometer(16), NiN(width=32, dropout=0.1, channels=48)),
