@@ -52,6 +52,7 @@ class Plan(NamedTuple):
     authors: bool = False  # trained by `as_its_authors`
     temperature: float | None = None  # defensive distillation: a teacher is trained at this temperature first, then this network on its soft labels
     teacher: str = ""  # with a temperature: a network that was trained without one, which times T is the teacher; "": one is trained
+    bounds_of: str = ""  # chapter 22: a trained network that it goes on from, its ReLUs bounded at the 99.9th percentile of a thousand training pictures
     others: int = 0  # faces: so many groups of 40 more people are learned, whom the head forgets afterwards
     note: str = ""
 
@@ -161,6 +162,17 @@ SIGNS_PGD = {
 }  # fmt: skip
 PLANS["signnet-signs-pgd"] = Plan("signs", "drawn", 4, pictures=16_000, augment=training.jitter(light=0.2), **SIGNS_PGD)
 PLANS["signnet-gtsrb-pgd"] = Plan("signs", "gtsrb", 4, augment=training.jitter(light=0.5), **SIGNS_PGD)
+# Chapter 22: two that are equal but for the start, the order and the drawn pictures (seed 1), and the second one with bounds, trained a little further.
+for world, plan in {
+    "signs": Plan("signs", "drawn", 8, lr=0.1, pictures=10_000, norm=True, mixed=False, augment=training.jitter(light=0.2)),
+    "gtsrb": Plan("signs", "gtsrb", 7, lr=0.1, pictures=10_000, batch_size=64, norm=True, mixed=False, augment=training.jitter(light=0.3)),
+}.items():
+    PLANS[f"signnet-{world}-relu"] = plan._replace(note="a third as wide as `signnet-*`; chapter 22's network with ReLU")
+    PLANS[f"signnet-{world}-relu-twin"] = plan._replace(seed=1, note="another start and order than the one without `-twin`, and where they are drawn other pictures")
+    PLANS[f"signnet-{world}-bounded"] = plan._replace(
+        epochs=2, lr=0.01, seed=1, norm=False, bounds_of=f"signnet-{world}-relu-twin",
+        note=f"from `signnet-{world}-relu-twin`, its ReLUs replaced by bounded leaky ones (a trained bound for each channel, at first the 99.9th percentile; slope 0.1)",
+    )
 # Szegedy's fully connected nets: sigmoid layers, no augmentation, squared weights as penalty.
 for world, source, pictures in (("digits", "drawn", 30_000), ("digits", "mnist", None)):
     for name, penalty in (("fc10", 1e-4), ("fc10", 0.01), ("fc10", 1), ("fc100", 1e-5), ("fc200", 1e-5), ("ae400", 1e-6)):
@@ -274,6 +286,9 @@ def run(name: str) -> None:
     plain, calibration = models.checkpoints.NETWORKS[name]().to(runtime.device()), ""
     if isinstance(plain, models.AENet10):
         pretrain_encoder(plain, x, seed)
+    if plan.bounds_of:
+        from_ = defenses.bounded(models.load(plan.bounds_of), x[:1000].to(runtime.device()))
+        plain.load_state_dict(from_.state_dict())
     learner = with_others(plain, plan.others)
     net = training.with_batch_norm(learner) if plan.norm else learner
     smoothed = lambda model, pictures, labels: F.cross_entropy(model(pictures), labels, label_smoothing=plan.smoothing)  # noqa: E731

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from course_utils import models, runtime
-from course_utils.models import AssociativeMemory, checkpoints
+from course_utils.models import AssociativeMemory, checkpoints, packing
 from course_utils.models.associative import power, rectified_power
 from experiments import train_memory
 from experiments.train_memory import Plan
@@ -158,12 +158,12 @@ def test_double_precision_stays() -> None:
 
 def test_four_bits_hold_the_nearest_of_fifteen_numbers() -> None:
     weights = torch.tensor([[-1.0, 1.0, 0.0, 0.07], [0.08, -0.5, 3.0, -3.0]])
-    kept = checkpoints.in_four_bits(weights)
+    kept = packing.in_four_bits(weights)
     assert kept.shape == (2, 2) and kept.dtype == torch.uint8
     expected = torch.tensor([[-1.0, 1.0, 0.0, 0.0], [1 / 7, -4 / 7, 1.0, -1.0]])
-    assert torch.allclose(checkpoints.from_four_bits(kept), expected)
+    assert torch.allclose(packing.from_four_bits(kept), expected)
     every = torch.arange(-7, 8).repeat(2).view(2, 15)[:, :14] / 7
-    assert torch.allclose(checkpoints.from_four_bits(checkpoints.in_four_bits(every)), every)
+    assert torch.allclose(packing.from_four_bits(packing.in_four_bits(every)), every)
 
 
 def test_a_memory_is_kept_in_four_bits_and_half_precision(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,7 +16,7 @@ from course_utils import attacks, data, measure, models, runtime
 from course_utils.data.downloads import FetchError
 from course_utils.measure import accuracy
 from course_utils.models import AENet10, AllConv, Autoencoder, DenseNet10, FaceNet, LeNet, MadryNet, Nearest, NiN, Normalized, SceneNet, SignNet, SmallVGG
-from course_utils.models import checkpoints
+from course_utils.models import checkpoints, packing
 
 NAMES = sorted(checkpoints.NETWORKS)
 SHIPPED = checkpoints.folder()  # the course's own, also where a test looks elsewhere
@@ -224,7 +224,7 @@ def test_a_shipped_checkpoint_loads_in_eval_mode(name: str) -> None:
     net = models.load(name)
     assert not any(module.training for module in net.modules())
     state = torch.load(SHIPPED / f"{name}.pt", map_location="cpu", weights_only=True)
-    state |= {key[: -len(".four_bits")]: checkpoints.from_four_bits(value) for key, value in state.items() if key.endswith(".four_bits")}
+    state |= {key[: -len(".four_bits")]: packing.from_four_bits(value) for key, value in state.items() if key.endswith(".four_bits")}
     for key, value in net.state_dict().items():
         assert value.dtype == torch.float32 and torch.equal(value, state[key].float() * state.get(f"{key}.row_step", torch.tensor(1.0)))
 

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import functools
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from pickle import UnpicklingError
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from .. import runtime
 from ..data import WORLDS, scenes
 from ..data.downloads import FetchError
+from .activations import with_bounds
 from .associative import AssociativeMemory
 from .decoders import Decoder
 from .detector import Detector
@@ -22,6 +23,7 @@ from .generator import Generator
 from .networks import (
     AENet10, AllConv, DenseNet10, FaceNet, LeNet, MadryNet, NiN, Normalized, SceneNet, SignNet, SmallVGG, StrideNet, TwoPairs,
 )  # fmt: skip
+from .packing import not_finite, packed, unpacked
 from .pixelcnn import PixelCNN
 from .residual import ResNet
 from .speech import SpeechNet
@@ -31,6 +33,8 @@ def _kinds(world: str) -> int:
     """How many classes a world's drawn pictures have."""
     return len(WORLDS[world].kinds)
 
+
+SLIM = {"width": 8, "hidden": 36, "dropout": 0.2}  # of chapter 22's sign networks
 
 # Every checkpoint that ships, and the network that it fits.
 NETWORKS: dict[str, Callable[[], nn.Module]] = {
@@ -100,6 +104,11 @@ NETWORKS: dict[str, Callable[[], nn.Module]] = {
     "smallvgg-signs": lambda: SmallVGG(_kinds("objects"), width=16),
     "nin-signs": lambda: NiN(_kinds("objects"), width=32),
     "nin-cifar10": lambda: NiN(width=32, dropout=0.1),  # a narrow network has little to drop
+    # Chapter 22: two small networks with ReLU, and one with trained bounds that has the second one's start and order of pictures.
+    **{f"signnet-signs-{kind}": lambda: SignNet(_kinds("signs"), **SLIM) for kind in ("relu", "relu-twin")},
+    **{f"signnet-gtsrb-{kind}": lambda: SignNet(**SLIM) for kind in ("relu", "relu-twin")},
+    "signnet-signs-bounded": lambda: with_bounds(SignNet(_kinds("signs"), **SLIM)),
+    "signnet-gtsrb-bounded": lambda: with_bounds(SignNet(**SLIM)),
     # Chapter 20: the same behind a thermometer code of 16 levels.
     "nin-signs-thermometer": lambda: Encoded(Thermometer(16), NiN(_kinds("objects"), width=32, channels=48)),
     "nin-cifar10-thermometer": lambda: Encoded(Thermometer(16), NiN(width=32, dropout=0.1, channels=48)),
@@ -131,11 +140,6 @@ def available() -> list[str]:
     return sorted(NETWORKS)
 
 
-LARGE = 1_000_000  # matrices with more weights than that are kept in eight bits
-STEP = ".row_step"  # behind the matrix's name: how much one of its whole numbers is worth, in each row
-FOUR_BITS = ".four_bits"  # behind the name of a matrix of weights in [-1, 1]
-
-
 def save(model: nn.Module, name: str) -> Path:
     """Write the model's weights as `data/checkpoints/<name>.pt`: in half precision, large matrices as whole numbers from -127 to 127 times a step a row,
     and what the model calls `coarse`, weights in [-1, 1], in four bits each."""
@@ -145,10 +149,9 @@ def save(model: nn.Module, name: str) -> Path:
     if lost := not_finite(state):
         beyond = "NaN, or numbers beyond half precision (65504)"
         raise ValueError(f"{lost} of the model for {name!r} holds {beyond}; train it again.")
-    state |= packed(whole)
+    state |= packed(whole, getattr(model, "coarse", ()))
     for key in getattr(model, "coarse", ()):
-        del state[key]
-        state[key + FOUR_BITS] = in_four_bits(whole[key])
+        del state[key]  # what stands for it has another name
     path = folder() / f"{name}.pt"
     runtime.save_whole(state, path)
     return path
@@ -176,39 +179,6 @@ def load(name: str) -> nn.Module:
     if lost := not_finite(model.state_dict()):
         raise ValueError(f"{path} holds NaN or infinite weights, in {lost}. {remedy}")
     return model.to(runtime.device()).eval()
-
-
-def packed(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The large matrices of a state as whole numbers, and the steps between them: half of half precision, and no weight moves by more than half a step."""
-    small = {}
-    for key, value in state.items():
-        if value.is_floating_point() and value.dim() == 2 and value.numel() > LARGE:
-            steps = (value.float().abs().amax(1, keepdim=True) / 127).clamp_min(torch.finfo(torch.float32).tiny)
-            small |= {key: (value.float() / steps).round().to(torch.int8), key + STEP: steps}
-    return small
-
-
-def in_four_bits(weights: Tensor) -> Tensor:
-    """Weights `[rows, even number]` in [-1, 1] as the nearest of the 15 numbers -7/7 .. 7/7, two in a byte, `[rows, half as many]`: none moves by more than 1/14."""
-    sevenths = (7 * weights.float().clamp(-1, 1)).round().add(7).byte()
-    return 16 * sevenths[:, ::2] + sevenths[:, 1::2]
-
-
-def from_four_bits(bytes_: Tensor) -> Tensor:
-    """The weights again."""
-    return (torch.stack([bytes_ // 16, bytes_ % 16], 2).flatten(1).float() - 7) / 7
-
-
-def unpacked(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The state with all its weights, as the network takes it."""
-    state = {key.removesuffix(FOUR_BITS): from_four_bits(value) if key.endswith(FOUR_BITS) else value for key, value in state.items()}
-    whole = {key: value for key, value in state.items() if not key.endswith(STEP)}
-    return whole | {key: state[key].float() * state[key + STEP] for key in whole if key + STEP in state}
-
-
-def not_finite(state: Mapping[str, Tensor]) -> str:
-    """The names of the weights that are not all finite numbers, or ""."""
-    return ", ".join(key for key, value in state.items() if not bool(value.isfinite().all()))
 
 
 def classifier(
