@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from course_utils import attacks, measure, models, runtime
@@ -36,14 +37,19 @@ def percent(flags: Tensor) -> float:
     return 100 * flags.float().mean().item()
 
 
-def stored(net: models.AssociativeMemory, x: Tensor, lenet: torch.nn.Module) -> dict[str, float]:
+def likeness(patterns: Tensor, x: Tensor) -> Tensor:
+    """Each pattern's correlation with the picture that it is most like."""
+    centred = [F.normalize(t.flatten(1) - t.flatten(1).mean(1, keepdim=True), dim=1) for t in (patterns, x)]
+    return (centred[0] @ centred[1].T).amax(1)
+
+
+def stored(net: models.AssociativeMemory, x: Tensor) -> dict[str, float]:
     """What the memories look like, and how many of them a picture asks."""
-    shown = ((net.pixels.detach() + 1) / 2).view(-1, *net.shape)
     with torch.no_grad():
         shares = torch.cat([(f / f.sum(1, keepdim=True).clamp_min(1e-37)).amax(1) for f in (net.activations(part) for part in x.split(500))])
     return {
         "one_vote": percent(net.votes() == 1), "no_vote": percent(net.votes() == 0), "single": percent(shares > 0.5),
-        "read": percent(runtime.predict(lenet, shown) == net.labels.argmax(1)),  # as the class that the memory speaks for most
+        "like": likeness(net.pixels, x).median().item(),
     }  # fmt: skip
 
 
@@ -71,7 +77,7 @@ def main(count: int, full: bool) -> None:
         net.requires_grad_(False)
         correct = runtime.predict(net, x) == y
         right &= correct
-        found = {"error": 100 - percent(correct), "memories": float(len(net.pixels)), **stored(net, x, lenet)}
+        found = {"error": 100 - percent(correct), "memories": float(len(net.pixels)), **stored(net, x)}
         numbers |= {f"n{n}_{key}": value for key, value in found.items()}
     chosen = right.nonzero().flatten()[:count]
     numbers |= crossed(nets, x[chosen], y[chosen], lenet)
