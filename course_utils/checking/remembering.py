@@ -16,10 +16,11 @@ from .slips import Value, gradient_of
 
 
 def stored() -> Iterator[Case]:
-    """Memories and states: small ones; then more pixels, so that 30th powers overflow unless T comes first."""
+    """Memories and states: small ones; then more pixels, so that 30th powers overflow unless T comes first; one state alone."""
     yield from (memory(6, 5, 3, 4, n, t, seed) for seed, (n, t) in enumerate(((3, 2.0), (2, 1.5), (4, 2.5))))
     yield memory(7, 300, 4, 5, 30, 150.0, 5)
     yield memory(7, 300, 4, 5, 21, 140.0, 6)
+    yield memory(6, 5, 3, 1, 3, 2.0, 9)
 
 
 def memory(k: int, p: int, c: int, count: int, n: int, t: float, seed: int) -> Case:
@@ -49,12 +50,13 @@ def remembered(
 
 
 def active() -> Iterator[Case]:
-    """Activations of every kind: one that outweighs all, many alike, exact halves, in tiny and in huge numbers."""
+    """Activations of every kind: one that outweighs all, many alike, exact halves and nearly halves, in tiny and in huge numbers."""
     chance = generator(1)
     yield {"activations": torch.rand(6, 9, generator=chance) ** torch.tensor([0.2, 1, 3, 6, 15, 40])[:, None]}
     yield {"activations": torch.tensor([[1.0, 1, 0, 0], [0, 0, 4, 0], [2, 1, 1, 0], [1, 1, 1, 1], [0, 5, 3, 1]])}
     yield {"activations": 1e-25 * torch.rand(5, 30, generator=chance) ** 4}
     yield {"activations": 1e20 * torch.rand(4, 12, generator=chance) ** 8}
+    yield {"activations": torch.tensor([[1.0, 1 + 1e-9, 0], [1 + 1e-9, 0.5, 0.5]], dtype=torch.float64)}
 
 
 def counted(rule: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
@@ -62,14 +64,28 @@ def counted(rule: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
     return lambda activations: rule((activations / activations.sum(1, keepdim=True)).sort(1, descending=True).values)
 
 
+class Brightness(nn.Module):
+    """Two classes: how bright the picture is, and a half. All of its gradient goes one way."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scale = nn.Parameter(torch.ones(()))
+
+    def forward(self, x: Tensor) -> Tensor:
+        bright = self.scale * x.flatten(1).mean(1)
+        return torch.stack([bright, torch.full_like(bright, 0.5)], 1)
+
+
 def ways() -> Iterator[Case]:
-    """Networks, pictures, and steps that are enough for some of them; one network's gradients are as tiny as a memory's."""
-    for channels, size, step, steps, seed in ((1, 1.0, 0.13, 5, 0), (3, 1.0, 0.31, 3, 1), (1, 1e-24, 0.22, 4, 2)):
+    """Networks, pictures, and steps that are enough for some of them only; gradients as tiny as a memory's, huge ones, none; and a tie."""
+    for channels, size, step, steps, seed in ((1, 1.0, 0.06, 5, 0), (3, 1.0, 0.09, 3, 1), (1, 1e-24, 0.07, 4, 2), (1, 1e20, 0.05, 4, 3), (1, 0.0, 0.05, 2, 4)):
         model, x, y = probe(channels=channels)
         with torch.no_grad():
-            model.last.weight.mul_(size), model.last.bias.mul_(size)
+            model.last.weight.mul_(size), model.last.bias.mul_(size or 1.0)
             own = model(x).argmax(1)
         yield {"model": model, "x": x.roll(seed, 0), "y": torch.where(torch.arange(len(x)) == 3, (own + 1) % 4, own).roll(seed, 0), "step": step, "steps": steps}
+    x = torch.stack([torch.full((1, 6, 5), 0.5), *(low + 0.2 * torch.rand(1, 6, 5, generator=generator(3)) for low in (0.45, 0.6, 0.1))])
+    yield {"model": Brightness(), "x": x, "y": torch.zeros(4, dtype=torch.long), "step": 0.1, "steps": 6}
 
 
 def ahead(scores: Tensor, y: Tensor) -> Tensor:
