@@ -2,7 +2,8 @@
 
 The lecture's tables count, for each attack, who is fooled: none, only the original, only the bounded network, both. It says neither which data nor what "two-way" and
 "forty-way" are; as in chapter 16 they are GTSRB's Stop against Speed limit (50km/h), and all classes but the three with the fewest pictures. Of drawn signs there are 24 classes: Stop against
-Speed limit (50km/h), and all. Pictures: those that all three networks have right. The control of a patch that fails on the bounded network is `relu-twin`, with the bounded one's start and no bounds.
+Speed limit (50km/h), and all. Pictures: those that all three networks have right. The bounded network is the original with bounds, trained a little further. The control is `signnet-*-twin`, trained on its own, half
+as wide again, and with ReLU: what fails on it fails for no bound.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from torch import Tensor, nn
 from course_utils import attacks, data, defenses, layers, measure, models, runtime
 from course_utils.runtime import generator
 
-KINDS = {"original": "relu", "bounded": "bounded", "twin": "relu-twin"}
+KINDS = {"original": "relu", "bounded": "bounded", "twin": "twin"}
 CLASSES = {
     ("two", "gtsrb"): (14, 2), ("forty", "gtsrb"): tuple(k for k in range(43) if k not in (0, 19, 37)),
     ("two", "signs"): (8, 1), ("all", "signs"): tuple(range(24)),

@@ -102,9 +102,9 @@ NETWORKS: dict[str, Callable[[], nn.Module]] = {
     "smallvgg-signs": lambda: SmallVGG(_kinds("objects"), width=16),
     "nin-signs": lambda: NiN(_kinds("objects"), width=32),
     "nin-cifar10": lambda: NiN(width=32, dropout=0.1),  # a narrow network has little to drop
-    # Chapter 22: two small networks with ReLU, and one with trained bounds that has the second one's start and order of pictures.
-    **{f"signnet-signs-{kind}": lambda: SignNet(_kinds("signs"), **SLIM) for kind in ("relu", "relu-twin")},
-    **{f"signnet-gtsrb-{kind}": lambda: SignNet(**SLIM) for kind in ("relu", "relu-twin")},
+    # Chapter 22: a small network with ReLU, and the same one with trained bounds.
+    "signnet-signs-relu": lambda: SignNet(_kinds("signs"), **SLIM),
+    "signnet-gtsrb-relu": lambda: SignNet(**SLIM),
     "signnet-signs-bounded": lambda: with_bounds(SignNet(_kinds("signs"), **SLIM)),
     "signnet-gtsrb-bounded": lambda: with_bounds(SignNet(**SLIM)),
     # Chapter 20: the same behind a thermometer code of 16 levels.

@@ -88,7 +88,7 @@ WRONG = {
         ("hard-coded constant", lambda b, a, t: carried_by_few(b, a, 0.029), "use the argument"),
         ("batch of one only", whole_batch, "whole batch"),
         ("batch of one only", lambda b, a, t: carried_by_few(b, a, t).mean().expand(len(b)), "each picture has its own"),
-        ("wrong shape", lambda b, a, t: carried_by_few(b, a, t).mean(), "one for each picture"),
+        ("wrong shape", lambda b, a, t: carried_by_few(b, a, t).mean(), "[5] is expected"),
         ("wrong axis", lambda b, a, t: carried_by_few(b.transpose(0, 1), a.transpose(0, 1), t), "shape"),
         ("in place", into_before, "place"),
         ("precision", lambda b, a, t: carried_by_few(b, a, t).double(), "torch.float"),
