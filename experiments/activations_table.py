@@ -31,9 +31,9 @@ WORLDS = {"cifar10": 10, "drawn": 24}  # classes
 
 def lesson(source: str, quick: bool) -> tuple[Tensor, Tensor, Tensor, Tensor, dict]:
     """Training and test pictures, and how long to train."""
-    n, epochs, width = (3000, 5, 8) if quick else (None, 12, 16)
+    n, epochs, width = (1500, 4, 8) if quick else (None, 12, 16)
     x, y, *_ = data.load("objects", "train", n=n or (16_000 if source == "drawn" else None), source=source)
-    z, t, *_ = data.load("objects", "test", n=1000 if quick else None, source=source)
+    z, t, *_ = data.load("objects", "test", n=500 if quick else None, source=source)
     where = runtime.device()
     return x.to(where), y, z.to(where), t.to(where), {"epochs": epochs, "width": width}
 
@@ -42,7 +42,7 @@ def trained(x: Tensor, y: Tensor, classes: int, how: dict, activation: Callable 
     """A small AlexNet, from a start of this seed; every activation gets the same starts, pictures, order and learning rate."""
     with runtime.seeded_weights(seed):
         net = SmallAlexNet(classes, how["width"], activation).to(x.device)
-    training.train(net, x, y, epochs=how["epochs"], lr=0.05, seed=seed, **more)
+    training.train(net, x, y, epochs=how["epochs"], lr=0.05, batch_size=32 if len(x) < 10_000 else 128, seed=seed, **more)
     return net
 
 

@@ -72,7 +72,7 @@ def table(way: str, source: str, quick: bool) -> tuple[dict[str, float], int]:
     whole = {name: models.load(f"signnet-{source}-{kind}") for name, kind in KINDS.items()}
     nets, x, y, numbers = asked(whole, CLASSES[way, source], SOURCES[source], 40 if quick else 500)
     relu, bound, twin = nets["original"], nets["bounded"], nets["twin"]
-    steps, generations = (40, 8) if quick else (150, 30)
+    steps, generations = (40, 5) if quick else (150, 30)
     for attack, make in (("patch", partial(patched, steps=steps)), ("stickers", partial(stuck, generations=generations))):
         made = {name: make(net, x, y) for name, net in (("original", relu), ("bounded", bound), ("together", Both(relu, bound)))}
         hit = {name: {who: fooled(net, z, y) for who, net in nets.items()} for name, z in made.items()}
@@ -81,8 +81,8 @@ def table(way: str, source: str, quick: bool) -> tuple[dict[str, float], int]:
         rows["control"] = measure.outcomes(hit["original"]["original"], hit["original"]["twin"])
         numbers |= {f"{attack}_{row}_{outcome}": share for row, shares in rows.items() for outcome, share in shares.items()}
         print(way, source, attack, {row: [round(v) for v in shares.values()] for row, shares in rows.items()}, flush=True)
-    numbers |= adaptive(relu, bound, x, y, steps, 2 if quick else 10)
-    reports = {name: defenses.gradient_masking_report(net, x, y, generator=generator(0)) for name, net in nets.items()}
+    numbers |= adaptive(relu, bound, x, y, steps, 1 if quick else 10)
+    reports = {name: defenses.gradient_masking_report(net, x, y, most=24 if quick else None, queries=50 if quick else 100, generator=generator(0)) for name, net in nets.items()}
     numbers |= {f"{name}_masked": float(report.masked) for name, report in reports.items()} | {f"{name}_findings": float(len(report.findings) if report.masked else 0) for name, report in reports.items()}
     print({name: report.findings for name, report in reports.items()}, flush=True)
     return numbers, len(x)

@@ -165,7 +165,7 @@ PLANS["signnet-gtsrb-pgd"] = Plan("signs", "gtsrb", 4, augment=training.jitter(l
 # Chapter 22: a small network with ReLU, and the same one with bounds, trained a little further.
 for world, plan in {
     "signs": Plan("signs", "drawn", 8, lr=0.1, pictures=10_000, norm=True, mixed=False, augment=training.jitter(light=0.2)),
-    "gtsrb": Plan("signs", "gtsrb", 6, lr=0.1, pictures=10_000, batch_size=64, norm=True, mixed=False, augment=training.jitter(light=0.3)),
+    "gtsrb": Plan("signs", "gtsrb", 10, lr=0.05, pictures=10_000, batch_size=64, norm=True, mixed=False, augment=training.jitter(light=0.3)),
 }.items():
     PLANS[f"signnet-{world}-relu"] = plan._replace(note="a third as wide as `signnet-*`; chapter 22's network with ReLU")
     PLANS[f"signnet-{world}-bounded"] = plan._replace(
