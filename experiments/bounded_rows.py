@@ -2,8 +2,8 @@
 
 The lecture's tables count, for each attack, who is fooled: none, only the original, only the bounded network, both. It says neither which data nor what "two-way" and
 "forty-way" are; as in chapter 16 they are GTSRB's Stop against Speed limit (50km/h), and all classes but the three with the fewest pictures. Of drawn signs there are 24 classes: Stop against
-Speed limit (50km/h), and all. Pictures: those that all three networks have right. The bounded network is the original with bounds, trained a little further. The control is `signnet-*-twin`, trained on its own, half
-as wide again, and with ReLU: what fails on it fails for no bound.
+Speed limit (50km/h), and all. Pictures: those that all three networks have right. The bounded network is the original with bounds, trained a little further. The control, here "twin", is a network that was
+trained on its own, wider, and with ReLU: what fails on it fails for no bound.
 """
 
 from __future__ import annotations
@@ -17,7 +17,10 @@ from torch import Tensor, nn
 from course_utils import attacks, data, defenses, layers, measure, models, runtime
 from course_utils.runtime import generator
 
-KINDS = {"original": "relu", "bounded": "bounded", "twin": "twin"}
+NETS = {
+    "gtsrb": {"original": "signnet-gtsrb-twin", "bounded": "signnet-gtsrb-bounded", "twin": "signnet-gtsrb"},
+    "signs": {"original": "signnet-signs-relu", "bounded": "signnet-signs-bounded", "twin": "signnet-signs-twin"},
+}
 CLASSES = {
     ("two", "gtsrb"): (14, 2), ("forty", "gtsrb"): tuple(k for k in range(43) if k not in (0, 19, 37)),
     ("two", "signs"): (8, 1), ("all", "signs"): tuple(range(24)),
@@ -69,7 +72,7 @@ def fooled(net: nn.Module, x: Tensor, y: Tensor) -> Tensor:
 
 def table(way: str, source: str, quick: bool) -> tuple[dict[str, float], int]:
     """Rows in percent, each of four outcomes that add up to 100, for patches and for stickers."""
-    whole = {name: models.load(f"signnet-{source}-{kind}") for name, kind in KINDS.items()}
+    whole = {name: models.load(net) for name, net in NETS[source].items()}
     nets, x, y, numbers = asked(whole, CLASSES[way, source], SOURCES[source], 40 if quick else 500)
     relu, bound, twin = nets["original"], nets["bounded"], nets["twin"]
     steps, generations = (40, 5) if quick else (150, 30)
@@ -127,8 +130,8 @@ def strangers(source: str, quick: bool) -> tuple[dict[str, float], int]:
         "objects": data.load("objects", "test", n=n, source="cifar10", size=48).x, "noise": torch.rand(n, 3, 48, 48, generator=chance),
     }  # fmt: skip
     clean = data.load("signs", "test", n=n, source=SOURCES[source]).x.to(runtime.device())
-    for name, kind in KINDS.items():
-        net = models.load(f"signnet-{source}-{kind}")
+    for name, file in NETS[source].items():
+        net = models.load(file)
         own, before = runtime.logits(net, clean), largest(net, clean)
         numbers |= {f"{name}_own_sure": 100 * (defenses.unsure(own) < 0.1).double().mean().item(), f"{name}_own_largest": before}
         for what, pictures in sets.items():

@@ -32,7 +32,7 @@ def _kinds(world: str) -> int:
     return len(WORLDS[world].kinds)
 
 
-SLIM = {"width": 8, "hidden": 36, "dropout": 0.2}  # of chapter 22's sign networks
+SLIM = {"width": 8, "hidden": 36, "dropout": 0.2}  # of chapter 22's networks for drawn signs
 
 # Every checkpoint that ships, and the network that it fits.
 NETWORKS: dict[str, Callable[[], nn.Module]] = {
@@ -102,11 +102,10 @@ NETWORKS: dict[str, Callable[[], nn.Module]] = {
     "smallvgg-signs": lambda: SmallVGG(_kinds("objects"), width=16),
     "nin-signs": lambda: NiN(_kinds("objects"), width=32),
     "nin-cifar10": lambda: NiN(width=32, dropout=0.1),  # a narrow network has little to drop
-    # Chapter 22: a small network with ReLU, and the same one with trained bounds.
+    # Chapter 22: networks with trained bounds, and the one with ReLU that the first of them goes on from; the second one's is signnet-gtsrb-twin.
     "signnet-signs-relu": lambda: SignNet(_kinds("signs"), **SLIM),
-    "signnet-gtsrb-relu": lambda: SignNet(**SLIM),
     "signnet-signs-bounded": lambda: with_bounds(SignNet(_kinds("signs"), **SLIM)),
-    "signnet-gtsrb-bounded": lambda: with_bounds(SignNet(**SLIM)),
+    "signnet-gtsrb-bounded": lambda: with_bounds(SignNet(width=12)),
     # Chapter 20: the same behind a thermometer code of 16 levels.
     "nin-signs-thermometer": lambda: Encoded(Thermometer(16), NiN(_kinds("objects"), width=32, channels=48)),
     "nin-cifar10-thermometer": lambda: Encoded(Thermometer(16), NiN(width=32, dropout=0.1, channels=48)),
@@ -136,7 +135,7 @@ def available() -> list[str]:
     return sorted(NETWORKS)
 
 
-LARGE = 1_000_000  # matrices with more weights than that are kept in eight bits
+LARGE = 400_000  # matrices with more weights than that are kept in eight bits (in older checkpoints those with more than a million)
 STEP = ".row_step"  # behind the matrix's name: how much one of its whole numbers is worth, in each row
 
 

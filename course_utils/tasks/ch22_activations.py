@@ -1,4 +1,4 @@
-"""The open task of chapter 22: a square of paint that fools the bounded network, with ten gradients a picture."""
+"""The open task of chapter 22: a square of paint that fools the bounded network, with five gradients a picture."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ..attacks.common import input_gradient
 from ..checking import OpenTask, expect, expect_gradients
 from ..checking.counting import counted
 
-NETWORK, COUNT, SEED, SIDE, GRADIENTS, CLASSES = "signnet-signs-bounded", 60, 5, 10, 10, 24  # the chapter shows the pictures of seed 0
+NETWORK, COUNT, SEED, SIDE, GRADIENTS, CLASSES = "signnet-signs-bounded", 60, 5, 6, 5, 24  # the chapter shows the pictures of seed 0
 
 
 @functools.lru_cache(maxsize=1)
@@ -39,19 +39,19 @@ def fooled(attack: Callable) -> float:
 
 
 def signed_steps(model: nn.Module, x: Tensor, y: Tensor, mask: Tensor) -> Tensor:
-    """The baseline: ten signed steps of a tenth, from the sign as it is."""
+    """The baseline: five signed steps of a fifth, from the sign as it is."""
     now = x
     for _ in range(GRADIENTS):
         with runtime.frozen(model):
-            now = (now + 0.1 * mask * input_gradient(model, now, y).sign()).clamp(0, 1)
+            now = (now + 0.2 * mask * input_gradient(model, now, y).sign()).clamp(0, 1)
     return now
 
 
 TASKS = (
-    OpenTask("past_bounds", signed_steps, fooled, goal=60.0, minutes=25, hints=(
-        "Below the mask any colour is allowed. Ten steps of a tenth just cross the range from black to white once: is that long enough?",
+    OpenTask("past_bounds", signed_steps, fooled, goal=57.0, minutes=25, hints=(
+        "Below the mask any colour is allowed. Five steps of a fifth just cross the range from black to white once: is that long enough?",
         "Begin with large steps and end with small ones, remember each picture's best, and let the direction of earlier steps count on (momentum).",
         "A margin of logits, the largest other one less that of y, keeps its gradient when the network is already wrong or very sure.",
-        "speed = 0.7 * speed + gradient / mean(|gradient|), then now + mask * step * speed.sign(), with steps from 0.7 down to 0.1, from a grey square.",
+        "speed = 0.7 * speed + gradient / mean(|gradient|), then now + mask * step * speed.sign(), with steps from 0.7 down to 0.2, from a grey square.",
     )),
 )  # fmt: skip
