@@ -166,9 +166,11 @@ PLANS["signnet-gtsrb-pgd"] = Plan("signs", "gtsrb", 4, augment=training.jitter(l
 PLANS["signnet-signs-relu"] = Plan(
     "signs", "drawn", 8, lr=0.1, pictures=10_000, norm=True, mixed=False, augment=training.jitter(light=0.2), note="a third as wide as `signnet-signs`",
 )
-for name, source, before in (("signs", "drawn", "relu"), ("gtsrb", "gtsrb", "twin")):
+for name, source, before, how in (
+    ("signs", "drawn", "relu", {"epochs": 2, "lr": 0.003, "pictures": 5_000}), ("gtsrb", "gtsrb", "twin", {"epochs": 1, "lr": 5e-4, "pictures": 4_000, "batch_size": 64}),
+):
     PLANS[f"signnet-{name}-bounded"] = Plan(
-        "signs", source, 2, lr=0.003, pictures=5_000, mixed=False, augment=training.jitter(light=0.2), seed=1, bounds_of=f"signnet-{name}-{before}",
+        "signs", source, mixed=False, augment=training.jitter(light=0.2), seed=1, bounds_of=f"signnet-{name}-{before}", **how,
         note=f"from `signnet-{name}-{before}`, its ReLUs replaced by bounded leaky ones (a trained bound for each channel, at first the 99.9th percentile; slope 0.1)",
     )
 # Szegedy's fully connected nets: sigmoid layers, no augmentation, squared weights as penalty.
