@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from course_utils import attacks, data, defenses, layers, measure, models, runtime, training, visualize
-from experiments import distilling, train_detector, train_generative
+from experiments import distilling, train_detector, train_generative, train_memory
 from experiments.replayed import Replayed
 
 
@@ -389,9 +389,9 @@ def run_decoder(name: str) -> None:
 
 HEADER = """# The shipped checkpoints
 
-Plain state dicts in half precision (matrices of more than 400,000 weights, in older ones of more than a million, in eight bits, with a step for each row), for
-`course_utils.models.load(name)`. Accuracy is measured after rounding, on the test pictures of the same source. Parameters: all weights
-of the network.
+Plain state dicts in half precision (matrices of more than 400,000 weights, in older ones of more than a million, in eight bits, with a step for each
+row; the pixels of memories, all in [-1, 1], in four), for `course_utils.models.load(name)`. Accuracy is measured after rounding, on the test
+pictures of the same source. Parameters: all weights of the network.
 
 | name | network | parameters | trained on | test accuracy | seed | device, date | command | notes |
 | --- | --- | --- | --- | --- | --- | --- | --- | --- |
@@ -434,7 +434,7 @@ def remeasure(name: str) -> None:
 if __name__ == "__main__":
     from experiments import beyond_table  # here, not above: it needs this module
 
-    plans = {**dict.fromkeys(PLANS, run), **dict.fromkeys(beyond_table.SHIPPED.values(), beyond_table.run), **dict.fromkeys(DECODERS, run_decoder), train_detector.NAME: lambda _: train_detector.run(record), **dict.fromkeys(train_generative.NAMES, partial(train_generative.run, record=record))}
+    plans = {**dict.fromkeys(PLANS, run), **dict.fromkeys(beyond_table.SHIPPED.values(), beyond_table.run), **dict.fromkeys(DECODERS, run_decoder), train_detector.NAME: lambda _: train_detector.run(record), **dict.fromkeys(train_generative.NAMES, partial(train_generative.run, record=record)), **dict.fromkeys(train_memory.NAMES, partial(train_memory.run, record=record))}
     if "--measure" in sys.argv:
         for chosen in sys.argv[2:]:
             remeasure(chosen)
