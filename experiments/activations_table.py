@@ -1,8 +1,9 @@
 """Chapter 22, the trainings: eight activations, activations epoch by epoch, weight decay; and, in `bounded_rows`, patches on bounded networks.
 
 `COURSE_DATA_DIR=... python -m experiments.activations_table [PART ...] [--quick]`. Parts: "compare" (eight activations, three seeds), "epochs" (one training, looked at
-after each epoch), "decay" (six weight decays), each on CIFAR-10 and on drawn signs of 32x32; "two_gtsrb", "forty_gtsrb", "two_signs", "all_signs" (patches and stickers made
-for one network and tried on others); "strangers_gtsrb", "strangers_signs". `--quick`: few pictures and epochs, for two contended cores; every part says on how many it rests.
+after each epoch) and "decay" (six weight decays), each with "_cifar10" or "_drawn" behind it; "two_gtsrb", "forty_gtsrb", "two_signs", "all_signs" (patches and stickers
+made for one network and tried on others), "forty_gtsrb_scratch", "all_signs_scratch" (the same with three networks trained anew, the bounded one from another start);
+"strangers_gtsrb", "strangers_signs". `--quick`: few pictures and epochs, for two contended cores; every part says on how many it rests.
 """
 
 from __future__ import annotations

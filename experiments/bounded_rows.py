@@ -14,7 +14,7 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from course_utils import attacks, data, defenses, layers, measure, models, runtime
+from course_utils import attacks, data, defenses, layers, measure, models, runtime, training
 from course_utils.runtime import generator
 
 NETS = {
@@ -70,9 +70,23 @@ def fooled(net: nn.Module, x: Tensor, y: Tensor) -> Tensor:
     return runtime.predict(net, x) != y
 
 
-def table(way: str, source: str, quick: bool) -> tuple[dict[str, float], int]:
+def from_scratch(source: str, quick: bool) -> dict[str, nn.Module]:
+    """The three networks, trained anew: the original (seed 0), and from one other start (seed 1) one with bounds of 3 at first, and its twin with ReLU."""
+    pictures = data.load("signs", "train", n=2000 if quick else 16_000, source=SOURCES[source])
+    made = {}
+    for name, seed, wrap in (("original", 0, lambda net: net), ("bounded", 1, models.with_bounds), ("twin", 1, lambda net: net)):
+        with runtime.seeded_weights(seed):
+            plain = wrap(models.SignNet(len(pictures.names), width=12))
+        whole = training.with_batch_norm(plain).to(runtime.device())
+        training.train(whole, pictures.x, pictures.y, epochs=2 if quick else 16, batch_size=64, lr=0.05, seed=seed, augment=training.jitter(light=0.3))
+        training.fold_batch_norm(whole.cpu(), plain)
+        made[name] = plain.to(runtime.device()).eval()
+    return made
+
+
+def table(way: str, source: str, quick: bool, scratch: bool = False) -> tuple[dict[str, float], int]:
     """Rows in percent, each of four outcomes that add up to 100, for patches and for stickers."""
-    whole = {name: models.load(net) for name, net in NETS[source].items()}
+    whole = from_scratch(source, quick) if scratch else {name: models.load(net) for name, net in NETS[source].items()}
     nets, x, y, numbers = asked(whole, CLASSES[way, source], SOURCES[source], 24 if quick else 500)
     relu, bound, twin = nets["original"], nets["bounded"], nets["twin"]
     steps, generations = (30, 5) if quick else (150, 30)
@@ -150,5 +164,6 @@ def largest(net: nn.Module, x: Tensor) -> float:
 
 
 PARTS: dict[str, Callable[[bool], tuple[dict[str, float], int]]] = {
-    **{f"{way}_{source}": partial(table, way, source) for way, source in CLASSES}, **{f"strangers_{source}": partial(strangers, source) for source in SOURCES},
+    **{f"{way}_{source}": partial(table, way, source) for way, source in CLASSES}, "forty_gtsrb_scratch": partial(table, "forty", "gtsrb", scratch=True), "all_signs_scratch": partial(table, "all", "signs", scratch=True),
+    **{f"strangers_{source}": partial(strangers, source) for source in SOURCES},
 }  # fmt: skip
