@@ -1,8 +1,9 @@
 """Chapter 22, the trainings: eight activations, activations epoch by epoch, weight decay; and, in `bounded_rows`, patches on bounded networks.
 
 `COURSE_DATA_DIR=... python -m experiments.activations_table [PART ...] [--quick]`. Parts: "compare" (eight activations, three seeds), "epochs" (one training, looked at
-after each epoch), "decay" (six weight decays), each on CIFAR-10 and on drawn signs of 32x32; "two_gtsrb", "forty_gtsrb", "two_signs", "all_signs" (patches and stickers made
-for one network and tried on others); "strangers_gtsrb", "strangers_signs". `--quick`: few pictures and epochs, for two contended cores; every part says on how many it rests.
+after each epoch) and "decay" (six weight decays), each with "_cifar10" or "_drawn" behind it; "two_gtsrb", "forty_gtsrb", "two_signs", "all_signs" (patches and stickers
+made for one network and tried on others), "forty_gtsrb_scratch", "all_signs_scratch" (the same with three networks trained anew, the bounded one from another start);
+"strangers_gtsrb", "strangers_signs". `--quick`: few pictures and epochs, for two contended cores; every part says on how many it rests.
 """
 
 from __future__ import annotations
@@ -31,9 +32,9 @@ WORLDS = {"cifar10": 10, "drawn": 24}  # classes
 
 def lesson(source: str, quick: bool) -> tuple[Tensor, Tensor, Tensor, Tensor, dict]:
     """Training and test pictures, and how long to train."""
-    n, epochs, width = (3000, 5, 8) if quick else (None, 12, 16)
+    n, epochs, width = (1500, 4, 8) if quick else (None, 12, 16)
     x, y, *_ = data.load("objects", "train", n=n or (16_000 if source == "drawn" else None), source=source)
-    z, t, *_ = data.load("objects", "test", n=1000 if quick else None, source=source)
+    z, t, *_ = data.load("objects", "test", n=500 if quick else None, source=source)
     where = runtime.device()
     return x.to(where), y, z.to(where), t.to(where), {"epochs": epochs, "width": width}
 
@@ -42,7 +43,7 @@ def trained(x: Tensor, y: Tensor, classes: int, how: dict, activation: Callable 
     """A small AlexNet, from a start of this seed; every activation gets the same starts, pictures, order and learning rate."""
     with runtime.seeded_weights(seed):
         net = SmallAlexNet(classes, how["width"], activation).to(x.device)
-    training.train(net, x, y, epochs=how["epochs"], lr=0.05, seed=seed, **more)
+    training.train(net, x, y, epochs=how["epochs"], lr=0.05, batch_size=32 if len(x) < 10_000 else 128, seed=seed, **more)
     return net
 
 

@@ -58,6 +58,8 @@ def two_networks() -> Iterator[Case]:
         help_ = torch.nn.functional.one_hot(y, classes)
         yield {"first": normal(count, classes, seed=seed + 10) + 0.8 * help_, "second": normal(count, classes, seed=seed + 20) + 2.2 * help_ - 1, "y": y}
     yield {"first": normal(6, 3, seed=31) - 9 * torch.nn.functional.one_hot(torch.zeros(6, dtype=torch.long), 3), "second": normal(6, 3, seed=32), "y": torch.zeros(6, dtype=torch.long)}
+    sure = 9 * torch.nn.functional.one_hot(torch.arange(5) % 3, 3).float()
+    yield {"first": sure, "second": sure.flip(0)[[4, 3, 2, 1, 0]] + 0.5, "y": torch.arange(5) % 3}  # nobody is fooled
 
 
 # ---------------------------------------------------------------- answers with a mistake

@@ -34,7 +34,7 @@ def _kinds(world: str) -> int:
     return len(WORLDS[world].kinds)
 
 
-SLIM = {"width": 8, "hidden": 36, "dropout": 0.2}  # of chapter 22's sign networks
+SLIM = {"width": 8, "hidden": 36, "dropout": 0.2}  # of chapter 22's networks for drawn signs
 
 # Every checkpoint that ships, and the network that it fits.
 NETWORKS: dict[str, Callable[[], nn.Module]] = {
@@ -104,11 +104,10 @@ NETWORKS: dict[str, Callable[[], nn.Module]] = {
     "smallvgg-signs": lambda: SmallVGG(_kinds("objects"), width=16),
     "nin-signs": lambda: NiN(_kinds("objects"), width=32),
     "nin-cifar10": lambda: NiN(width=32, dropout=0.1),  # a narrow network has little to drop
-    # Chapter 22: two small networks with ReLU, and one with trained bounds that has the second one's start and order of pictures.
-    **{f"signnet-signs-{kind}": lambda: SignNet(_kinds("signs"), **SLIM) for kind in ("relu", "relu-twin")},
-    **{f"signnet-gtsrb-{kind}": lambda: SignNet(**SLIM) for kind in ("relu", "relu-twin")},
+    # Chapter 22: networks with trained bounds, and the one with ReLU that the first of them goes on from; the second one's is signnet-gtsrb-twin.
+    "signnet-signs-relu": lambda: SignNet(_kinds("signs"), **SLIM),
     "signnet-signs-bounded": lambda: with_bounds(SignNet(_kinds("signs"), **SLIM)),
-    "signnet-gtsrb-bounded": lambda: with_bounds(SignNet(**SLIM)),
+    "signnet-gtsrb-bounded": lambda: with_bounds(SignNet(width=12)),
     # Chapter 20: the same behind a thermometer code of 16 levels.
     "nin-signs-thermometer": lambda: Encoded(Thermometer(16), NiN(_kinds("objects"), width=32, channels=48)),
     "nin-cifar10-thermometer": lambda: Encoded(Thermometer(16), NiN(width=32, dropout=0.1, channels=48)),

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
-LARGE = 1_000_000  # matrices with more weights than that are kept in eight bits
+LARGE = 400_000  # matrices with more weights than that are kept in eight bits (in older checkpoints those with more than a million)
 STEP = ".row_step"  # behind the matrix's name: how much one of its whole numbers is worth, in each row
 FOUR_BITS = ".four_bits"  # behind the name of a matrix of weights in [-1, 1]
 

@@ -1,3 +1,10 @@
 """Mutants of chapter 22 that are as right as the original, each with its reason; … stands for any text."""
 
-EQUIVALENT: dict[str, str] = {}
+ABSOLUTE = "the absolute value of a change does not know which of the two came first"
+FOUR = "the result has one axis of four numbers, nothing to squeeze"
+NUMBERS = "a truth value counts as 0 or 1 beside a whole number"
+EQUIVALENT = {
+    "carried_by_few/…: arguments swapped: …": ABSOLUTE,
+    "who_is_fooled/…: result squeezed: …": FOUR,
+    "who_is_fooled/by_counting: long dropped: …": NUMBERS,
+}

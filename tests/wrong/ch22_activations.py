@@ -2,8 +2,11 @@
 
 import torch
 
+from course_utils.attacks.walking import unit
 from course_utils.checking.exciting import above, below, both, moved, none, one, other, parted, sizes, whole_batch
-from course_utils.checks.ch22_activations import bounded_leaky, carried_by_few, who_is_fooled
+from course_utils.checking.remembering import ahead, counted, rectified, remembered, walker
+from course_utils.checking.slips import own_score, total_loss
+from course_utils.checks.ch22_activations import bounded_leaky, carried_by_few, memory_scores, speakers, walk, who_is_fooled
 
 seen: dict = {}  # what a stale answer leaves over
 
@@ -16,7 +19,8 @@ def in_place(x, bound, slope):
 
 def remembers(f):
     def stale(*a):
-        key = (f.__name__, a[0].shape, a[0].dtype)
+        first = next(v for v in a if isinstance(v, torch.Tensor))
+        key = (f.__name__, first.shape, first.dtype)
         seen[key] = seen.get(key, 0) + f(*a)
         return seen[key]
 
@@ -43,6 +47,56 @@ def never_ends(*_):
 
 def into_before(before, after, top):
     return carried_by_few(before.zero_(), after, top)
+
+
+def cuts_v(pixels, labels, v, n, temperature):
+    v -= 0.1
+    return memory_scores(pixels, labels, v + 0.1, n, temperature)
+
+
+def by_rows(pixels, labels, v, n, temperature):
+    return memory_scores(pixels, labels, v, n, temperature).T
+
+
+def sorts_in_place(activations):
+    activations.copy_(activations.sort(1, descending=True).values)
+    return speakers(activations)
+
+
+def in_twos(activations):
+    return torch.tensor([[int(k)] for k in speakers(activations)])
+
+
+def moves_x(model, x, y, step, steps):
+    x.copy_(walk(model, x, y, step, steps))
+    return x
+
+
+def with_a_graph(model, x, y, step, steps):
+    z = x.detach().clone().requires_grad_()
+    return walk(model, z, y, step, steps) + 0 * z
+
+
+def trains_on(model, x, y, step, steps):
+    model.train()
+    return walk(model, x, y, step, steps)
+
+
+def one_more(model, x, y, step, steps):
+    return walk(model, x, y, step, steps + 1)
+
+
+def by_backward(model, x, y, step, steps):
+    z = x.detach().clone().requires_grad_()
+    ahead(model(z), y).sum().backward()
+    return walk(model, x, y, step, steps)
+
+
+def up_to_the_end(model, x, y, step, steps):
+    end = walk(model, x, y, step, steps)
+    with torch.no_grad():
+        across = ahead(model(end), y) > 0
+    return torch.where(across.view(-1, 1, 1, 1), end, x.detach())
 
 
 WRONG = {
@@ -88,7 +142,7 @@ WRONG = {
         ("hard-coded constant", lambda b, a, t: carried_by_few(b, a, 0.029), "use the argument"),
         ("batch of one only", whole_batch, "whole batch"),
         ("batch of one only", lambda b, a, t: carried_by_few(b, a, t).mean().expand(len(b)), "each picture has its own"),
-        ("wrong shape", lambda b, a, t: carried_by_few(b, a, t).mean(), "one for each picture"),
+        ("wrong shape", lambda b, a, t: carried_by_few(b, a, t).mean(), "[5] is expected"),
         ("wrong axis", lambda b, a, t: carried_by_few(b.transpose(0, 1), a.transpose(0, 1), t), "shape"),
         ("in place", into_before, "place"),
         ("precision", lambda b, a, t: carried_by_few(b, a, t).double(), "torch.float"),
@@ -115,5 +169,78 @@ WRONG = {
         ("stale", remembers(who_is_fooled), "earlier call"),
         ("no result", lambda f, s, y: dict(enumerate(who_is_fooled(f, s, y))), "dict"),
         ("raises", lambda f, s, y: f @ s, "shapes"),
+    ),
+    "memory_scores": (
+        ("another quantity", remembered(lambda v, p, q: v @ p.T), "left out of the base"),
+        ("wrong sign", remembered(lambda v, p, q: v @ p.T + q.sum(1)), "they are at -1"),
+        ("another quantity", remembered(flip=lambda q: q), "moves by 2"),
+        ("wrong sign", remembered(flip=lambda q: -2 * q), "wrong way"),
+        ("precision", remembered(power=lambda x, n, t: rectified(x, n) / t**n), "overflows"),
+        ("no clip", remembered(power=lambda x, n, t: (x / t) ** n), "below 0"),
+        ("no absolute value", remembered(power=lambda x, n, t: (x / t).abs() ** n), "below 0"),
+        ("wrong sign", remembered(less=lambda after, before: (before - after).sum(1)), "sign is turned"),
+        ("off by one", remembered(power=lambda x, n, t: rectified(x / t, n - 1)), "n - 1"),
+        ("another quantity", lambda *a: memory_scores(*a).tanh(), "update"),
+        ("another quantity", remembered(less=lambda after, before: after.sum(1)), "not taken off"),
+        ("another quantity", remembered(less=lambda after, before: (after - before).mean(1)), "add them up"),
+        ("another quantity", lambda p, q, v, n, t: 2 * n / t * rectified((v @ p.T - q.sum(1)) / t, n - 1) @ q, "first order"),
+        ("argument ignored", remembered(power=lambda x, n, t: rectified(x, n)), "T is not used"),
+        ("hard-coded constant", remembered(power=lambda x, n, t: rectified(x / t, 3)), "always 3"),
+        ("wrong axis", by_rows, "shape"),
+        ("wrong axis", remembered(less=lambda after, before: (after - before).sum(0)), "shape"),
+        ("wrong shape", lambda *a: memory_scores(*a).sum(0), "shape"),
+        ("precision", lambda *a: memory_scores(*a).float(), "torch.float"),
+        ("in place", cuts_v, "place"),
+        ("stale", lambda *a: remembers(memory_scores)(*a), "earlier call"),
+        ("no result", lambda *a: None, "returns nothing"),
+        ("raises", lambda *a: a[0] @ a[2], "mat1"),
+        ("endless", never_ends, "seconds"),
+    ),
+    "speakers": (
+        ("off by one", counted(lambda s: (s.cumsum(1) < 0.5).sum(1) + 1), "exactly half"),
+        ("off by one", counted(lambda s: (s.cumsum(1) <= 0.5).sum(1)), "is not counted"),
+        ("another quantity", lambda a: ((a / a.sum(1, keepdim=True)).cumsum(1) <= 0.5).sum(1) + 1, "order of storage"),
+        ("wrong sign", counted(lambda s: (s.flip(1).cumsum(1) <= 0.5).sum(1) + 1), "least active"),
+        ("another quantity", counted(lambda s: (s > 0.5).sum(1)), "alone"),
+        ("another quantity", counted(lambda s: (s > s[:, :1] / 2).sum(1)), "half of the largest"),
+        ("another quantity", counted(lambda s: (s > 0).sum(1)), "active at all"),
+        ("batch of one only", lambda a: (a.sort(1, descending=True).values.cumsum(1) <= a.sum() / 2).sum(1) + 1, "whole batch"),
+        ("hard-coded constant", lambda a: (a.sort(1, descending=True).values.cumsum(1) <= 0.5).sum(1) + 1, "no shares yet"),
+        ("another quantity", lambda a: (a.softmax(1).sort(1, descending=True).values.cumsum(1) <= 0.5).sum(1) + 1, "softmax"),
+        ("hard-coded constant", counted(lambda s: (s.cumsum(1) <= 0.9).sum(1) + 1), "more than half is enough"),
+        ("another quantity", lambda a: speakers(a) / a.shape[1], "give their number"),
+        ("precision", lambda a: ((a / (a.sum(1, keepdim=True) + 1e-8)).sort(1, descending=True).values.cumsum(1) <= 0.5).sum(1) + 1, "small number in the divisor"),
+        ("wrong shape", in_twos, "shape"),
+        ("in place", sorts_in_place, "place"),
+        ("stale", lambda a: remembers(speakers)(a), "earlier call"),
+        ("no result", lambda a: speakers(a).tolist(), "list"),
+        ("raises", lambda a: a.sort(7), "Dimension"),
+        ("endless", never_ends, "seconds"),
+    ),
+    "walk": (
+        ("precision", walker(scale=lambda g: g / g.flatten(1).norm(dim=1).clamp(min=1e-12).view(-1, 1, 1, 1)), "tiny gradients"),
+        ("another quantity", walker(scale=lambda g: g), "length `step`"),
+        ("another quantity", walker(scale=torch.sign), "the sign"),
+        ("batch of one only", walker(scale=lambda g: unit(g.flatten()[None, None, None])[0].view_as(g)), "whole batch"),
+        ("another quantity", walker(scale=lambda g: g / g.flatten(1).abs().amax(1).view(-1, 1, 1, 1)), "divide by the norm, too"),
+        ("another quantity", walker(ends=lambda s, y: -torch.ones_like(ahead(s, y))), "walk on"),
+        ("no clip", walker(clip=lambda x: x), "leave [0, 1]"),
+        ("wrong sign", walker(sign=-1.0), "away from the boundary"),
+        ("argument ignored", walker(least=1), "one step only"),
+        ("stale", walker(turns=False), "anew"),
+        ("another quantity", walker(total_loss), "cross-entropy"),
+        ("another quantity", walker(lambda s, y: -own_score(s, y)), "largest other score, too"),
+        ("argument ignored", walker(lambda s, y: ahead(s, s.argmax(1)), ends=lambda s, y: ahead(s, s.argmax(1))), "own answer"),
+        ("another quantity", walker(lambda s, y: s.amax(1) - own_score(s, y)[:, 0]), "leave y out"),
+        ("off by one", one_more, "is expected"),
+        ("in place", moves_x, "place"),
+        ("attached", with_a_graph, "graph"),
+        ("model changed", trains_on, "mode"),
+        ("model changed", by_backward, "grad"),
+        ("another quantity", up_to_the_end, "is expected"),
+        ("another quantity", lambda m, x, y, step, steps: walk(m, x, y, step, steps) - x.detach(), "add it to x"),
+        ("no result", lambda *a: None, "returns nothing"),
+        ("raises", lambda m, x, y, step, steps: m(x)[:, 99], "index"),
+        ("endless", never_ends, "seconds"),
     ),
 }
