@@ -164,10 +164,12 @@ EXERCISES = (
     Exercise("walk", walk, ways, battery=ATTACK, difficulty=3, minutes=15, what="where the walks end", tol=1e-4, rules=(expect_inside,), hints=(
         "Three parts: the lead, (largest other score) - (score of y), of each picture; the direction of its gradient, of length 1; and who still walks.",
         "Leave y out with scores.scatter(1, y[:, None], -torch.inf).amax(1). Divide g by its largest entry, then by its norm, picture by picture. torch.where(lead <= 0, moved, x).",
-        "g = g / g.flatten(1).abs().amax(1)[:, None, None, None]; g = g / g.flatten(1).norm(dim=1)[:, None, None, None]; then x + step * g, clamped, where lead <= 0.",
+        "g = g / g.flatten(1).abs().amax(1).clamp(min=1e-37)[:, None, None, None]; g = g / g.flatten(1).norm(dim=1).clamp(min=1)[:, None, None, None]; then x + step * g, clamped, where lead <= 0.",
     ), mistakes=(
         (walker(scale=lambda g: g / g.flatten(1).norm(dim=1).clamp(min=1e-12).view(-1, 1, 1, 1)), "tiny gradients have a norm of 0, as their squares vanish in single precision: divide by the largest entry first."),
         (walker(scale=lambda g: g / (g.flatten(1).norm(dim=1) + 1e-8).view(-1, 1, 1, 1)), "tiny gradients have a norm of 0, as their squares vanish in single precision: divide by the largest entry first."),
+        (walker(scale=lambda g: g / g.flatten(1).abs().amax(1).view(-1, 1, 1, 1) / (g / g.flatten(1).abs().amax(1).view(-1, 1, 1, 1)).flatten(1).norm(dim=1).view(-1, 1, 1, 1)), "where the gradient is 0 it is divided by 0; keep the divisors above 0 (.clamp(min=1e-37)), and the picture stays."),
+        (walker(ends=lambda s, y: torch.where(ahead(s, y) < 0, -1.0, 1.0)), "where another score is as large as that of y the walk goes on: lead <= 0, and not lead < 0."),
         (walker(scale=lambda g: g), "a step is as long as the gradient; each step has the length `step`: divide the gradient by its norm."),
         (walker(scale=torch.sign), "the step follows the sign; here it follows the gradient, divided by its L2 norm."),
         (walker(scale=lambda g: unit(g.flatten()[None, None, None])[0].view_as(g)), "the norm is that of the whole batch; each picture has its own."),

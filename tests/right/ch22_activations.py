@@ -147,7 +147,8 @@ def alone_each(model, x, y, step, steps):
             if lead > 0:
                 break
             g = torch.autograd.grad(lead, z)[0][0].double()
-            picture = (picture + (step * g / g.norm()).to(picture)).clamp(0, 1)
+            if g.any():
+                picture = (picture + (step * g / g.norm()).to(picture)).clamp(0, 1)
         ends.append(picture)
     return torch.stack(ends).detach()
 
