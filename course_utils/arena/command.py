@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 from . import processes, verdict
 from .page import page, table
 
-GRACE = 42.0  # seconds that the judge has beyond those it was given: the start of Python and torch, and the last answers
+GRACE = 50.0  # seconds that the judge has beyond those it was given: the start of Python and torch, and the last answers
 
 
 class Report(NamedTuple):

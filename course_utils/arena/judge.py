@@ -17,15 +17,16 @@ import torch
 from torch import Tensor
 
 from .. import __version__, runtime
-from . import processes, verdict
+from . import processes, verdict, wire
 from .entrance import entrance, votes
 from .material import Material, drawn_anew, examples
 from .programme import EPS, L2, PROGRAMME, Attack, Bout, NotRun
 from .proxy import Proxy, Stopped
-from .session import Failure, Session
+from .session import Failure, Late, Session
 from .tail import accuracy_curve, masking
 
 START, FIRST = 38.0, 200  # seconds that Python and torch may take to start; clean pictures
+AGAIN = 10.0  # seconds that a second process of the submission has at least
 VOTES = 5  # calls that decide what a network that is left to chance says
 PARTS = ((0.002, 25), (0.02, 10), (1e9, 5))  # seconds a picture takes, and how many are attacked at a time
 
@@ -65,10 +66,10 @@ class Judge:
     def judged(self) -> None:
         first = self.session()
         self.material = Material.of(self.settings)
-        first.expect(10, START)
+        first.expect(wire.READY, START)
         self.begun = time.monotonic()
         self.until = self.begun + self.seconds
-        first.expect(11, max(4.0, self.seconds / 2))
+        first.expect(wire.LOADED, max(4.0, self.seconds / 2))
         self.report["load_seconds"] = round(time.monotonic() - self.begun, 2)
         second = self.session()  # starts while the first is asked; it is shown pictures only in the end
         self.bout = self.enter(first)
@@ -159,15 +160,19 @@ class Judge:
     def afterwards(self) -> None:
         """Accuracy against the budget, and the masking checklist where it has not been made."""
         self.bout.model.until = self.bout.straight.until = self.until - 0.08 * self.seconds
-        self.report["curve"] = accuracy_curve(self.bout, self.x, self.y, self.found, self.bout.model.until)
+        self.report["curve"] = accuracy_curve(self.bout, self.x, self.y, self.found)
         self.bout.model.until = float("inf")
         self.tell()
 
     def check_again(self, session: Session) -> None:
         """A second process of the submission, which has seen no clean picture, is shown what was found, in another order."""
-        until = max(self.until, time.monotonic() + 2)
-        session.expect(10, max(1.0, until - time.monotonic()))
-        session.expect(11, max(1.0, until - time.monotonic()))
+        until = min(max(self.until, time.monotonic() + AGAIN), self.began + START + self.seconds + 4)
+        try:
+            for word in (wire.READY, wire.LOADED):
+                session.expect(word, until - time.monotonic())
+        except Late:
+            self.report["notes"].append("There was no time to start a second process of the submission, and to show it what was found.")
+            return
         proxy, chance = Proxy(session), drawn_anew(self.settings["seed"], "again")
         proxy.until = until
         mine, theirs, fresh = [], [], self.material.fresh

@@ -97,7 +97,7 @@ def borrowed(bout: Bout, x: Tensor, y: Tensor) -> Tensor:
 def learnt(bout: Bout, x: Tensor, y: Tensor) -> Tensor:
     """A stand-in that was trained on the submission's answers: its own adversarial pictures, and its gradient under the submission's scores."""
     net = bout.stand_in()
-    return best_of(bout.model, x, y, [lambda: by_pgd(bout, x, y, net, 40, 1), lambda: by_pgd(bout, x, y, bpda(bout.model, net), 20)])
+    return best_of(bout.model, x, y, [lambda: by_pgd(bout, x, y, net, 20), lambda: by_pgd(bout, x, y, bpda(bout.model, net), 15)])
 
 
 def one_for_all(bout: Bout, x: Tensor, y: Tensor) -> Tensor:
@@ -126,7 +126,7 @@ PROGRAMME = (
     Attack("bpda straight", "steps, shut doors passed straight through", straight, 6),
     Attack("bpda borrowed", "its scores, another network's gradient", borrowed, 5),
     Attack("eot", "steps on the mean over draws and a little noise", lambda b, x, y: by_pgd(b, x, y, b.mean(), 15), 8, 40),
-    Attack("stand-in", "a network trained on its answers", learnt, 8, 40),
+    Attack("stand-in", "a network trained on its answers", learnt, 14, 40),
     Attack("pgd calmed", "steps, scores divided by their size, 2 restarts", lambda b, x, y: by_pgd(b, x, y, Calmed(b.model, x), 20, 2, "cross_entropy"), 3, 40),
     Attack("deepfool", "to the nearest boundary, clipped to the budget", nearest, 4, 25),
     Attack("universal", "one change for all pictures", one_for_all, 4, 25),

@@ -97,5 +97,5 @@ def stand_in(model: nn.Module, seeds: Tensor, start: nn.Module, check: Callable[
         return runtime.predict(model, x)
 
     return train_substitute(
-        ask, seeds, model=start, rounds=rounds, step=0.15, epochs=3, lr=5e-4, seed=seed, watch=lambda net, count: check()
+        ask, seeds, model=start, rounds=rounds, step=0.15, epochs=2, lr=5e-4, seed=seed, watch=lambda net, count: check()
     ).model.eval()

@@ -25,6 +25,10 @@ class Failure(Exception):
     """The submission crashed, hung, took too much, or answered nonsense; says how, in a sentence."""
 
 
+class Late(Failure):
+    """It did not answer in time."""
+
+
 class Session:
     """A submission in its own process. `deadline`: for everything; `patience`: seconds for one answer."""
 
@@ -90,7 +94,7 @@ class Session:
             yield
         except wire.TooLate:
             self.end(f"{doing} did not end in time, and was stopped.")
-            raise Failure(self.why) from None
+            raise Late(self.why) from None
         except wire.Gone:
             self.end(self.last_words(doing))
             raise Failure(self.why) from None

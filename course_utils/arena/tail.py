@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+import contextlib
 from typing import Any
 
 import torch
@@ -40,26 +40,23 @@ def masking(proxy: Proxy, x: Tensor, y: Tensor, chance: torch.Generator, until: 
     return {"masked": masked, "findings": findings, "checks": rows, "pictures": right}
 
 
-def accuracy_curve(bout: Bout, x: Tensor, y: Tensor, found: dict[str, tuple[Tensor, Tensor]], until: float) -> list[dict[str, Any]]:
+def accuracy_curve(bout: Bout, x: Tensor, y: Tensor, found: dict[str, tuple[Tensor, Tensor]]) -> list[dict[str, Any]]:
     """The accuracy left for each budget, and with noise of the same size: PGD at that budget, and the found pictures brought to it.
 
     For every picture the change that came nearest to fooling, or fooled, in the budget of the verdict is made smaller or larger with the budget.
     """
     x, y, calls = x[:MOST], y[:MOST], 3 if bout.random else 1
-    points = [{"eps": 0.0, "accuracy": share(votes(bout.model, x, calls) == y), "noise": None, "pictures": len(x)}]
-    change = worst_changes(bout, x, y, found)
-    for eps in GRID:
-        if time.monotonic() > until:
-            break
-        try:
-            makers = [lambda: within(x + change * (eps / EPS), x, eps)]
+    points: list[dict[str, Any]] = []
+    with contextlib.suppress(Stopped):
+        points.append({"eps": 0.0, "accuracy": share(votes(bout.model, x, calls) == y), "noise": None, "pictures": len(x)})
+        change = worst_changes(bout, x, y, found)
+        for eps in GRID:
+            makers = [lambda eps=eps: within(x + change * (eps / EPS), x, eps)]
             if not bout.model.trouble:
-                makers.append(lambda: pgd(bout.model, x, y, eps=eps, steps=STEPS, loss="margin", generator=bout.chance))
+                makers.append(lambda eps=eps: pgd(bout.model, x, y, eps=eps, steps=STEPS, loss="margin", generator=bout.chance))
             left = votes(bout.model, best_of(bout.model, x, y, makers), calls) == y
             noise = votes(bout.model, random_sign(x, eps=eps, generator=bout.chance), calls) == y
-        except Stopped:
-            break
-        points.append({"eps": eps, "accuracy": share(left), "noise": share(noise), "pictures": len(x)})
+            points.append({"eps": eps, "accuracy": share(left), "noise": share(noise), "pictures": len(x)})
     return sorted(points, key=lambda point: point["eps"])
 
 
@@ -71,10 +68,7 @@ def worst_changes(bout: Bout, x: Tensor, y: Tensor, found: dict[str, tuple[Tenso
         here = which < len(x)
         whole[which[here]] = made[here]
         makers.append(lambda whole=whole: whole)
-    try:
-        return best_of(bout.model, x, y, makers) - x
-    except Stopped:
-        return torch.zeros_like(x)
+    return best_of(bout.model, x, y, makers) - x
 
 
 def share(right: Tensor) -> float:
