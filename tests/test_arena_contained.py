@@ -76,7 +76,7 @@ def test_a_process_that_ends_while_it_loads_is_told(case, tmp_path) -> None:
     text, words = ENDS_AT_LOAD[case]
     with pytest.raises(Failure) as told:
         session(tmp_path, text)
-    assert words in str(told.value) and "load" in str(told.value) + words, told.value
+    assert words in str(told.value) and "load" in str(told.value), told.value
     assert not (tmp_path / "left-behind").exists() or not (tmp_path / "left-behind").read_text()
 
 
@@ -100,7 +100,7 @@ def test_a_call_that_does_not_end_is_ended(case, tmp_path) -> None:
 
 @pytest.mark.skipif(not FULL, reason="starts Python once more: make test-all")
 def test_a_load_that_does_not_end_is_ended(tmp_path) -> None:
-    with pytest.raises(Failure, match="load.. or the file's import did not end in time"):
+    with pytest.raises(Failure, match="loading .* did not end in time"):
         session(tmp_path, "import time\ntime.sleep(600)\n", load=1.0)
 
 

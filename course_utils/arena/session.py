@@ -50,7 +50,7 @@ class Session:
 
     def expect(self, what: int, seconds: float) -> None:
         """Wait for READY or LOADED."""
-        self.reply(what, (0, 0), seconds, "load() or the file's import" if what == wire.LOADED else "the start of Python and torch")
+        self.reply(what, (0, 0), seconds, "loading (the file's import, or load())" if what == wire.LOADED else "the start of Python and torch")
 
     def ask(self, x: Tensor, labels: Tensor, flags: int = 0) -> tuple[Tensor, int, int]:
         """Scores `[N, 10]` of pictures, the notes (see `wire`), and the key under which a gradient can be pulled. labels: decoys, never the truth."""
