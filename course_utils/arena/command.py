@@ -49,11 +49,16 @@ def judged(
     submission: str | Path, *, seconds: float = 120, out: str | Path | None = None, pictures: int = 100, seed: int | None = None, data: str | None = None,
     memory: int = 4096,
 ) -> Report:  # fmt: skip
-    """Judge a submission in processes of their own, as the command does, and give the report. out: where report.json and report.html go (None: a new folder)."""
+    """Judge a submission in processes of their own, as the command does, and give the report.
+
+    out: where report.json and report.html go (None: a new folder). data: "drawn" or "real" digits (None: those of the course's profile).
+    """
+    from ..runtime import data_profile  # here, not above: the command does without torch
+
     folder = Path(tempfile.mkdtemp(prefix="arena-") if out is None else out)
     options = ["--seconds", str(seconds), "--out", str(folder.resolve()), "--pictures", str(pictures), "--memory", str(memory)]
     options += [] if seed is None else ["--seed", str(seed)]
-    options += [] if data is None else ["--data", data]
+    options += ["--data", data or data_profile()]
     root = Path(__file__).resolve().parents[2]
     path = os.pathsep.join(filter(None, (str(root), os.environ.get("PYTHONPATH", ""))))
     done = subprocess.run(

@@ -60,7 +60,7 @@ class Judge:
     def session(self) -> Session:
         return Session(
             self.path, Path(self.folder), deadline=self.began + START + self.seconds + 5, patience=min(20.0, max(4.0, self.seconds / 6)),
-            megabytes=int(self.settings["memory"]),
+            megabytes=int(self.settings["memory"]), data=self.settings["data"],
         )  # fmt: skip
 
     def judged(self) -> None:

@@ -32,7 +32,7 @@ class Late(Failure):
 class Session:
     """A submission in its own process. `deadline`: for everything; `patience`: seconds for one answer."""
 
-    def __init__(self, path: Path, folder: Path, *, deadline: float, patience: float, megabytes: int) -> None:
+    def __init__(self, path: Path, folder: Path, *, deadline: float, patience: float, megabytes: int, data: str = "drawn") -> None:
         self.deadline, self.patience, self.megabytes = deadline, patience, megabytes
         self.key = self.asked = 0
         self.why, self.tail, self.printed = "", b"", 0
@@ -40,7 +40,7 @@ class Session:
         self.process = subprocess.Popen(
             [sys.executable, "-m", "course_utils.arena.child", str(theirs.fileno()), str(path), str(megabytes)],
             pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=folder,
-            start_new_session=True, env=surroundings(),
+            start_new_session=True, env=surroundings(data),
         )  # fmt: skip
         theirs.close()
         for task in (self.drain, self.watch):
@@ -148,8 +148,8 @@ def as_bytes(values: Tensor) -> bytes:
     return values.detach().to("cpu", torch.float32).contiguous().numpy().tobytes()
 
 
-def surroundings() -> dict[str, str]:
-    """The variables that a submission's process sees: the course can be imported, and nothing is written beside it."""
+def surroundings(data: str) -> dict[str, str]:
+    """The variables that a submission's process sees: the course can be imported, with the judge's kind of digits, and nothing is written beside it."""
     root = Path(__file__).resolve().parents[2]
     path = os.pathsep.join(filter(None, (str(root), os.environ.get("PYTHONPATH", ""))))
-    return os.environ | {"PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1", "COURSE_ROOT": str(course_folder()), "PYTHONUNBUFFERED": "1"}
+    return os.environ | {"COURSE_DATA": data, "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1", "COURSE_ROOT": str(course_folder()), "PYTHONUNBUFFERED": "1"}
