@@ -49,11 +49,11 @@ FORGED = {
     "no JSON": ("{", "no JSON"), "a list": ([1], "no report"), "another program's": ({"verdict": "stands"}, "no report"), "NaN": ('{"arena": 1, "worst_case": NaN}', "NaN"),
     "deep": ("[" * 100_000, "no JSON"), "another verdict": (change(verdict="won"), "verdict"), "too good": (change(worst_case=1.2), "worst_case"),
     "a word for a number": (change(worst_case="1"), "worst_case"), "true for a number": (change(clean_accuracy=True), "clean_accuracy"),
-    "stands with little": (change(worst_case=0.1, worst_interval=verdict.wilson(10, 100)), "with 10% left"),
-    "broken with much": (change(verdict="broken"), "with 60% left"), "no share of 100": (change(worst_case=0.605), "no share"),
+    "stands with little": (change(worst_case=0.1, worst_interval=verdict.wilson(10, 100)), "with 10 % left"),
+    "broken with much": (change(verdict="broken"), "with 60 % left"), "no share of 100": (change(worst_case=0.605), "no share"),
     "another interval": (change(worst_interval=[0.59, 0.61]), "does not belong"), "no interval": (change(worst_interval=None), "does not belong"),
     "better than an attack": (other_attack(accuracy=0.2, interval=verdict.wilson(20, 100)), "better than what 'pgd' left"),
-    "no attacks": (change(attacks=[]), "nothing was tried"), "attacks are a word": (change(attacks="all"), "lists no attacks"), "more pictures than there are": (other_attack(pictures=1000), "pictures"),
+    "no attacks": (change(attacks=[]), "nothing was tried"), "attacks are a word": (change(attacks="all"), "lists no attacks"), "more pictures than there are": (other_attack(pictures=5000), "pictures"),
 }  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 
 import pytest
@@ -20,6 +21,8 @@ from course_utils.arena.session import Failure
 from course_utils.arena.straight import straight_through
 
 from tests.arena_help import PLAIN, Here, pictures, session
+
+FULL = os.environ.get("COURSE_TESTS") == "all"
 
 
 class Linear(nn.Module):
@@ -174,7 +177,7 @@ def bout(net: nn.Module) -> Bout:
     return Bout(Proxy(here), Proxy(here, straight=True), [models.load("lenet-digits-twin").cpu(), small], pictures(20), torch.Generator().manual_seed(0), lambda: small)
 
 
-@pytest.mark.parametrize("attack", PROGRAMME, ids=lambda a: a.name)
+@pytest.mark.parametrize("attack", [a for a in PROGRAMME if FULL or a.name not in ("stand-in", "last stand", "nes", "pgd margin")], ids=lambda a: a.name)
 def test_every_attack_gives_pictures_and_those_that_count_stay_in_the_budget(attack) -> None:
     x, y = pictures(2), torch.tensor([3, 5])
     try:

@@ -73,14 +73,14 @@ def believed(report: dict[str, Any]) -> None:
     belongs(report, "worst_case", "worst_interval", count)
     belongs(report, "clean_accuracy", "clean_interval", int(report["clean_pictures"]))
     if (report["verdict"] == "stands") != (worst >= verdict.LEAST):
-        raise Unbelievable(f"it says {report['verdict']!r} with {worst:.0%} left in the worst case")
+        raise Unbelievable(f"it says {report['verdict']!r} with {100 * worst:.0f} % left in the worst case")
     rows = report.get("attacks")
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise Unbelievable("it lists no attacks")
     tried = set()
     for row in rows:
         if row.get("pictures"):
-            belongs(row, "accuracy", "interval", int(number(row, "pictures", 1, count)))
+            belongs(row, "accuracy", "interval", int(number(row, "pictures", 1, 1000)))
             tried.add(str(row.get("name")))
             if row.get("counts") and row.get("of") == "all" and row["pictures"] == count and row["accuracy"] < worst - 1e-6:
                 raise Unbelievable(f"its worst case is better than what {str(row.get('name'))[:20]!r} left")

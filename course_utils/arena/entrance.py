@@ -32,7 +32,7 @@ def entrance(proxy: Proxy, x: Tensor, y: Tensor) -> Entered:
         again, turned = proxy(x), proxy(x.flip(0)).flip(0)
         alone = torch.cat([proxy(one[None]) for one in x[:8]])
     if proxy.followed > FOLLOWED * proxy.answers:
-        raise Failure(f"it looks at labels: {proxy.followed / proxy.answers:.0%} of its answers are the decoys that lay beside the pictures, drawn by chance.")
+        raise Failure(f"it looks at labels: {100 * proxy.followed / proxy.answers:.0f} % of its answers are the decoys that lay beside the pictures, drawn by chance.")
     if proxy.changed:
         raise Failure("it changes the pictures that it is given, in place; work on a copy (x.clone()).")
     classes = scores.argmax(1)
@@ -40,11 +40,11 @@ def entrance(proxy: Proxy, x: Tensor, y: Tensor) -> Entered:
     random = bool((scores - again).abs().max() > ALIKE * scores.std().clamp_min(1e-12))
     company = max(differs(classes, turned.argmax(1)), differs(classes[:8], alone.argmax(1)))
     if company > COMPANY + 3 * wavers + 0.2 * random:
-        raise Failure(f"its answers depend on the other pictures in the batch: {company:.0%} of the classes change with them.")
+        raise Failure(f"its answers depend on the other pictures in the batch: {100 * company:.0f} % of the classes change with them.")
     accuracy = (classes == y).double().mean().item()
     if accuracy < FLOOR:
         same = f"; it says {int(classes[0])} to all of them" if bool((classes == classes[0]).all()) else ""
-        raise Failure(f"it has {accuracy:.0%} of the clean pictures right{same}; at least {FLOOR:.0%} are expected.")
+        raise Failure(f"it has {100 * accuracy:.0f} % of the clean pictures right{same}; at least {100 * FLOOR:.0f} % are expected.")
     return Entered(scores, accuracy, random, wavers)
 
 

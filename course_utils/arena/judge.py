@@ -28,7 +28,8 @@ from .tail import accuracy_curve, masking
 START, FIRST = 38.0, 200  # seconds that Python and torch may take to start; clean pictures
 AGAIN = 10.0  # seconds that a second process of the submission has at least
 VOTES = 5  # calls that decide what a network that is left to chance says
-PARTS = ((0.002, 25), (0.02, 10), (1e9, 5))  # seconds a picture takes, and how many are attacked at a time
+SLOW = ((0.002, 1), (0.02, 2), (1e9, 5))  # seconds a picture takes, and how many times fewer are attacked at a time
+END, PART = 0.18, 0.025  # of all seconds: for what comes after the attacks, and at least for each attack
 
 
 class Judge:
@@ -98,14 +99,16 @@ class Judge:
 
     def attack_all(self) -> None:
         """The programme: each attack gets its share of the time that is left; what one does not need goes to the others."""
-        end = self.until - 0.18 * self.seconds
+        end = self.until - END * self.seconds
         for place, attack in enumerate(PROGRAMME):
-            left = sum(other.share for other in PROGRAMME[place:])
+            later = PROGRAMME[place:]
             now = time.monotonic()
-            part = (3 if attack.name in verdict.NEEDED else 1) * max(0.0, end - now) * attack.share / left
-            self.report["attacks"].append(self.attacked(attack, min(now + max(part, 0.04 * self.seconds), end)))
+            part = (2 if attack.name in verdict.NEEDED else 1) * (end - now) * attack.share / sum(other.share for other in later)
+            kept = PART * self.seconds * (len(later) - 1)
+            until = min(max(now + part, now + PART * self.seconds), end - kept) if len(later) > 1 else end
+            self.report["attacks"].append(self.attacked(attack, until))
             if attack.name == "square":
-                self.report["masking"] = masking(self.bout.model, self.x, self.y, self.bout.chance, now + 0.2 * (end - now))
+                self.report["masking"] = masking(self.bout.model, self.x, self.y, self.bout.chance, time.monotonic() + 0.1 * self.seconds)
             self.tell()
 
     def attacked(self, attack: Attack, until: float) -> dict[str, Any]:
@@ -119,7 +122,7 @@ class Judge:
                 raise NotRun("no picture is left to fool")
             if began >= until:
                 raise NotRun("no time was left")
-            for part in which.split(next(size for pace, size in PARTS if self.bout.model.pace < pace)):
+            for part in which.split(max(2, attack.together // next(fewer for pace, fewer in SLOW if self.bout.model.pace < pace))):
                 made.append(attack.run(self.bout, self.x[part], self.y[part]).detach())
                 done.append(part)
         except Stopped:
@@ -127,7 +130,7 @@ class Judge:
         except NotRun as reason:
             note = f"not run: {reason}"
         except (ValueError, RuntimeError) as error:
-            note = f"not run: {self.bout.model.trouble or str(error).splitlines()[0][:120]}"
+            note = verdict.NO_GRADIENT if self.bout.model.trouble else f"not run: {str(error).splitlines()[0][:120]}"
         self.bout.model.until = self.bout.straight.until = float("inf")
         row = verdict.row(attack, note)
         if made:

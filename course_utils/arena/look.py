@@ -11,7 +11,7 @@ header{border-left:8px solid;padding:2px 18px;margin-bottom:20px}h1{font-size:28
 .cards{display:flex;gap:16px;flex-wrap:wrap}.card{background:#f4f5f7;border-radius:8px;padding:12px 20px;min-width:220px}.big{font-size:34px;font-weight:600}
 table{border-collapse:collapse;font-size:15px}.wide{width:100%}th{text-align:left;border-bottom:2px solid #888;padding:4px 10px 4px 0;white-space:nowrap}
 td{border-bottom:1px solid #ddd;padding:5px 10px 5px 0;vertical-align:top}.note,footer{color:#555;font-size:14px}footer{margin:30px 0;border-top:1px solid #ddd;padding-top:8px}
-.tag{background:#eceef1;border-radius:4px;padding:0 6px;font-size:13px;white-space:nowrap}.hides{color:#b3261e}
+td:nth-child(n+5),td:first-child{white-space:nowrap}.tag{background:#eceef1;border-radius:4px;padding:0 6px;font-size:13px;white-space:nowrap}.hides{color:#b3261e}
 .gallery{display:flex;flex-wrap:wrap;gap:14px}figure{margin:0;font-size:14px;line-height:1.35}figure img{width:84px;height:84px;image-rendering:pixelated;margin-right:4px}
 .bar{display:inline-block;width:90px;height:11px;background:#f0d9d6;border-radius:3px;overflow:hidden}.bar i{display:block;height:100%;background:#1a7f4b}
 svg text{font:15px system-ui,sans-serif;fill:#1d1d1f}

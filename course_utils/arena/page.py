@@ -12,7 +12,9 @@ HEADS = ("attack", "what it does", "may change", "pictures", "accuracy left", "9
 
 
 def percent(share: float | None) -> str:
-    return "–" if share is None else f"{100 * share:.0f} %"
+    if share is None:
+        return "–"
+    return f"{100 * share:.1f} %" if 0.99 < share < 1 else f"{100 * share:.0f} %"
 
 
 def cells(values: list[str], tag: str = "td") -> str:

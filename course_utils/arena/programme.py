@@ -51,7 +51,7 @@ class Bout:
 
 
 class Attack(NamedTuple):
-    """name: in the report. does: in words. threat: what it may change. share: of the time, beside the others'. most: pictures it is tried on."""
+    """name: in the report. does: in words. share: of the time, beside the others'. most: pictures it is tried on. threat: what it may change."""
 
     name: str
     does: str
@@ -60,6 +60,7 @@ class Attack(NamedTuple):
     most: int = 1000
     threat: str = MAX
     left: bool = False  # only on the pictures that no attack has fooled yet
+    together: int = 25  # so many pictures at a time; when its time is up, those of the last time are lost
 
     @property
     def counts(self) -> bool:
@@ -125,14 +126,14 @@ PROGRAMME = (
     Attack("square", "random search with scores alone", lambda b, x, y: square(b.model, x, y, eps=EPS, queries=300, generator=b.chance), 8),
     Attack("bpda straight", "steps, shut doors passed straight through", straight, 6),
     Attack("bpda borrowed", "its scores, another network's gradient", borrowed, 5),
-    Attack("eot", "steps on the mean over draws and a little noise", lambda b, x, y: by_pgd(b, x, y, b.mean(), 15), 8, 40),
-    Attack("stand-in", "a network trained on its answers", learnt, 14, 40),
+    Attack("eot", "steps on the mean over draws and a little noise", lambda b, x, y: by_pgd(b, x, y, b.mean(), 15), 8, 40, together=10),
+    Attack("stand-in", "a network trained on its answers", learnt, 14, 40, together=20),
     Attack("pgd calmed", "steps, scores divided by their size, 2 restarts", lambda b, x, y: by_pgd(b, x, y, Calmed(b.model, x), 20, 2, "cross_entropy"), 3, 40),
-    Attack("deepfool", "to the nearest boundary, clipped to the budget", nearest, 4, 25),
+    Attack("deepfool", "to the nearest boundary, clipped to the budget", nearest, 4, 25, together=10),
     Attack("universal", "one change for all pictures", one_for_all, 4, 25),
-    Attack("last stand", "100 steps and 3 restarts, then 1,000 random queries", last_stand, 12, left=True),
-    Attack("nes", "a gradient estimated from scores", lambda b, x, y: nes(b.model, x, y, eps=EPS, step=0.05, steps=12, samples=50, sigma=0.01, generator=b.chance), 5, 10),
-    Attack("carlini-wagner", "the smallest change in L2", lambda b, x, y: carlini_wagner(b.model, x, y, search=4, steps=60, rate=0.05, c=0.1), 5, 15, FAR),
-    Attack("one pixel", "one pixel, by evolution", lambda b, x, y: one_pixel(b.model, x, y, population=30, generations=10, until="fooled", local=False, batch_size=256, generator=b.chance), 3, 15, "1 pixel"),
-    Attack("stickers", "two dark and two bright stickers, by evolution", lambda b, x, y: stickers(b.model, x, y, population=20, generations=12, batch_size=256, generator=b.chance).images, 3, 15, "12 % covered"),
+    Attack("carlini-wagner", "the smallest change in L2", lambda b, x, y: carlini_wagner(b.model, x, y, search=4, steps=60, rate=0.05, c=0.1), 5, 15, FAR, together=5),
+    Attack("one pixel", "one pixel, by evolution", lambda b, x, y: one_pixel(b.model, x, y, population=30, generations=10, until="fooled", local=False, batch_size=256, generator=b.chance), 3, 15, "1 pixel", together=5),
+    Attack("stickers", "two dark and two bright stickers, by evolution", lambda b, x, y: stickers(b.model, x, y, population=20, generations=12, batch_size=256, generator=b.chance).images, 3, 15, "12 % covered", together=5),
+    Attack("nes", "a gradient estimated from scores", lambda b, x, y: nes(b.model, x, y, eps=EPS, step=0.05, steps=12, samples=50, sigma=0.01, generator=b.chance), 4, 10, together=5),
+    Attack("last stand", "100 steps and 3 restarts, then 1,000 random queries", last_stand, 12, left=True, together=10),
 )  # fmt: skip

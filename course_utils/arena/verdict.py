@@ -15,6 +15,8 @@ VERSION = 1
 LEAST = 0.5  # of the pictures that must stay right under the worst of all attacks in the budget
 NEEDED = ("pgd", "transfer", "pgd margin", "square", "bpda borrowed")  # attacks that must have been tried on at least FEWEST pictures before anything stands
 FEWEST = 20
+NO_GRADIENT = "not run: it gives no gradient"
+EXCUSED = (NO_GRADIENT,)
 
 
 def blank(settings: dict[str, Any]) -> dict[str, Any]:
@@ -43,7 +45,7 @@ def entered(report: dict[str, Any], found: Entered, first: int, count: int) -> N
     }  # fmt: skip
     report["accuracy_left"]["clean"] = round(found.accuracy, 4)
     if found.random:
-        report["notes"].append(f"It is left to chance: two calls gave {found.wavers:.0%} of the clean pictures another class. A picture counts as most of five calls say.")
+        report["notes"].append(f"It is left to chance: two calls gave {100 * found.wavers:.0f} % of the clean pictures another class. A picture counts as most of five calls say.")
 
 
 def row(attack: Attack, note: str) -> dict[str, Any]:
@@ -67,7 +69,7 @@ def compared(report: dict[str, Any], mine: Tensor, theirs: Tensor, random: bool,
     if not same and not random:
         report["notes"].append("load() gives another network each time: found pictures were tried on two of them, and count where either is fooled.")
     elif share > 0.05 and not random:
-        report["state"] = f"its answers depend on what it was shown before: a second process of it gives {share:.0%} of the found pictures another class."
+        report["state"] = f"its answers depend on what it was shown before: a second process of it gives {100 * share:.0f} % of the found pictures another class."
 
 
 def invalid(report: dict[str, Any], reason: str) -> None:
@@ -77,23 +79,25 @@ def invalid(report: dict[str, Any], reason: str) -> None:
 def decide(report: dict[str, Any], right: Tensor, y: Tensor) -> None:
     """broken: less than half of the pictures stay right under the worst of all attacks in the budget. stands: half or more, all needed attacks tried.
 
-    invalid: no sound answers, or, without being broken, too slow for the needed attacks.
+    invalid: no sound answers, or, without being broken, too slow for the needed attacks. Counted are the pictures that all needed attacks were
+    tried on: the first ones. What was only attacked by a part of them would look better the slower a network is.
     """
-    some, count = int(right.sum()), len(y)
+    needed = [line["pictures"] for line in report["attacks"] if line["name"] in NEEDED and line["note"] not in EXCUSED]
+    enough = min(needed, default=0) >= min(FEWEST, len(y))
+    right = right[: min(needed)] if enough else right
+    some, count = int(right.sum()), len(right)
     worst = some / count
-    report |= {"worst_case": round(worst, 4), "worst_interval": wilson(some, count)}
+    report |= {"worst_case": round(worst, 4), "worst_interval": wilson(some, count), "pictures": count}
     report["accuracy_left"] |= {line["name"]: line["accuracy"] for line in report["attacks"] if line["of"] == "all"}
     report["accuracy_left"]["worst case"] = report["worst_case"]
-    if report.get("state"):
-        return invalid(report, report["state"])
     words = f"{some} of {count} pictures stay right under the worst of all attacks within {report['threat']}"
-    if worst < LEAST:
-        report |= {"verdict": "broken", "reasons": [f"{words}; at least {LEAST:.0%} are needed."]}
-        return None
-    missing = [line["name"] for line in report["attacks"] if line["name"] in NEEDED and line["pictures"] < min(FEWEST, count) and not line["note"].startswith("not run: no gradient") and not line["note"].startswith("not run: its ")]
-    if missing:
-        return invalid(report, f"it was not broken, but there was no time to try {', '.join(missing)}: give the arena more seconds, or make the network faster.")
-    report |= {"verdict": "stands", "reasons": [f"{words}."]}
-    if (report["masking"] or {}).get("masked"):
-        report["reasons"].append("But its gradient shows signs of being hidden (see the checklist): somebody may break it yet.")
-    return None
+    if report.get("state"):
+        invalid(report, report["state"])
+    elif worst < LEAST:
+        report |= {"verdict": "broken", "reasons": [f"{words}; at least {100 * LEAST:.0f} % are needed."]}
+    elif not enough:
+        invalid(report, "it was not broken, but there was no time for all the attacks that are needed: give the arena more seconds, or make the network faster.")
+    else:
+        report |= {"verdict": "stands", "reasons": [f"{words}."]}
+        if (report["masking"] or {}).get("masked"):
+            report["reasons"].append("But its gradient shows signs of being hidden (see the checklist): somebody may break it yet.")
