@@ -130,6 +130,7 @@ def test_a_submission_that_meddles_changes_nothing(tmp_path) -> None:
     pytest.param("looks pictures up", LOOKS_UP, "of the clean pictures right", marks=LONG),
     pytest.param("remembers", REMEMBERS, "what it was shown before", marks=LONG),
     pytest.param("a constant", "import torch\ndef load():\n    return lambda x: torch.eye(10)[[3] * len(x)]\n", "says 3 to all", marks=LONG),
+    pytest.param("slow", quick("time.sleep(0.2 * len(x))"), "too slow", marks=LONG),
     pytest.param("hangs in import", "import time\ntime.sleep(1000)\n", "did not end in time", marks=LONG),
     pytest.param("takes memory", "def load():\n    return [bytearray(2**28) for _ in range(60)]\n", "MemoryError", marks=LONG),
     pytest.param("crashes later", quick("if self.calls > 100: os._exit(3)").replace("x.flatten(1)[:, 300:310] * 1.0", "self.net(x)").replace("    calls = 0", "    from course_utils import models\n    net, calls = models.load('stridenet-digits'), 0"), "ended with code 3", marks=LONG),

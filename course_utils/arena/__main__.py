@@ -20,6 +20,8 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=None, help="which pictures are drawn (default: a secret number; the report names it)")
     parser.add_argument("--memory", type=int, default=4096, help="megabytes that the submission may take (default: 4096)")
     given = parser.parse_args(argv)
+    if os.name != "posix":
+        parser.error("the arena holds submissions with what Linux and macOS have; on Windows run it in WSL.")
     if not given.submission.is_file():
         parser.error(f"{given.submission} is no file; a Python file that defines load() is expected.")
     if not 1 <= given.seconds <= 86400 or not 20 <= given.pictures <= 200 or given.memory < 256:

@@ -78,9 +78,12 @@ def run(settings: dict[str, Any], out: Path) -> dict[str, Any]:
     settings = settings | {"token": secrets.token_hex(16), "name": Path(settings["path"]).name}
     if settings["seed"] is None:
         settings["seed"] = secrets.randbits(40)
-    write(out, verdict.blank(settings), [])
-    heard = listen(settings, began + settings["seconds"] + GRACE)
-    processes.end_all()
+    write(out, verdict.blank(settings | {"seed": None}), [])  # the seed is a secret while it matters
+    with tempfile.TemporaryDirectory(prefix="arena-", ignore_cleanup_errors=True) as desk:
+        try:
+            heard = listen(settings | {"desk": desk}, began + settings["seconds"] + GRACE)
+        finally:
+            processes.end_all()
     report, shown = heard or (verdict.blank(settings), [])
     if heard is None:
         verdict.invalid(report, "the judge's process was ended from outside, before it had found anything.")

@@ -42,7 +42,6 @@ class Judge:
         self.shown: list[dict[str, Any]] = []
         self.found: dict[str, tuple[Tensor, Tensor]] = {}  # attack -> numbers of the pictures, and what it made of them
         self.said: dict[str, Tensor] = {}  # attack -> the classes that the submission gave them
-        self.folder = tempfile.mkdtemp(prefix="arena-")
 
     def tell(self) -> None:
         """Hand out what there is, on one line that only the judge can write."""
@@ -60,7 +59,7 @@ class Judge:
 
     def session(self) -> Session:
         return Session(
-            self.path, Path(self.folder), deadline=self.began + START + self.seconds + 5, patience=min(20.0, max(4.0, self.seconds / 6)),
+            self.path, Path(tempfile.mkdtemp(dir=self.settings["desk"])), deadline=self.began + START + self.seconds + 5, patience=min(20.0, max(4.0, self.seconds / 6)),
             megabytes=int(self.settings["memory"]), data=self.settings["data"],
         )  # fmt: skip
 
@@ -72,8 +71,8 @@ class Judge:
         self.until = self.begun + self.seconds
         first.expect(wire.LOADED, max(4.0, self.seconds / 2))
         self.report["load_seconds"] = round(time.monotonic() - self.begun, 2)
-        second = self.session()  # starts while the first is asked; it is shown pictures only in the end
         self.bout = self.enter(first)
+        second = self.session()  # starts while the first is attacked; it is shown pictures only in the end
         self.attack_all()
         self.afterwards()
         self.check_again(second)
@@ -83,15 +82,19 @@ class Judge:
         """Clean pictures; how many there is time for; and what the attacks work with."""
         m, chance = self.material, drawn_anew(self.settings["seed"], "attacks")
         proxy = Proxy(session, chance=drawn_anew(self.settings["seed"], "decoys"))
-        entered = entrance(proxy, m.x[:FIRST], m.y[:FIRST])
-        proxy.fastest = float("inf")
-        for _ in range(2):  # what a step of an attack takes, there and back; the first also wakes what sleeps
-            if (scores := proxy(m.seeds[:32].clone().requires_grad_())).requires_grad:
-                scores.sum().backward()
+        proxy.until = self.begun + 0.5 * self.seconds
+        try:
+            for _ in range(3):  # what a step of an attack takes, there and back; the first also wakes what sleeps
+                if (scores := proxy(m.seeds[: proxy.together].clone().requires_grad_())).requires_grad:
+                    scores.sum().backward()
+            first = max(20, min(FIRST, int(0.03 * self.seconds / proxy.fastest)))
+            entered = entrance(proxy, m.x[:first], m.y[:first])
+        except Stopped:
+            raise Failure("it is too slow to be judged in this time: give the arena more seconds, or make the network faster.") from None
         affordable = int(self.seconds / max(proxy.fastest, 1e-6) / 1200)  # a programme asks some thousand times about each picture
-        n = max(20, min(int(self.settings["pictures"]), affordable, FIRST))
+        n = max(20, min(int(self.settings["pictures"]), affordable, first))
         self.x, self.y, self.right = m.x[:n], m.y[:n], entered.scores[:n].argmax(1) == m.y[:n]
-        verdict.entered(self.report, entered, len(m.x[:FIRST]), n)
+        verdict.entered(self.report, entered, first, n)
         self.tell()
         return Bout(proxy, Proxy(session, straight=True, chance=proxy.chance), m.others, m.seeds, chance, m.start, entered.random)
 
@@ -129,12 +132,17 @@ class Judge:
             note = f"cut after {sum(map(len, done))} of {len(which)} pictures: its time was up"
         except NotRun as reason:
             note = f"not run: {reason}"
-        except (ValueError, RuntimeError) as error:
+        except Failure:
+            raise
+        except Exception as error:  # a network may be so strange that an attack cannot work on it
             note = verdict.NO_GRADIENT if self.bout.model.trouble else f"not run: {str(error).splitlines()[0][:120]}"
-        self.bout.model.until = self.bout.straight.until = float("inf")
+        self.bout.model.until = self.bout.straight.until = self.until
         row = verdict.row(attack, note)
-        if made:
-            self.judge(attack, row, torch.cat(done), torch.cat(made))
+        try:
+            if made:
+                self.judge(attack, row, torch.cat(done), torch.cat(made))
+        except Stopped:
+            row = verdict.row(attack, "not counted: no time was left")
         return row | {"seconds": round(time.monotonic() - began, 2), "queries": self.bout.model.session.asked - asked}
 
     def judge(self, attack: Attack, row: dict[str, Any], which: Tensor, made: Tensor) -> None:

@@ -13,7 +13,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterable
 from typing import NamedTuple
 
 ADOPT_ORPHANS, DUMPABLE, CORE_FILES = 36, 4, 0  # PR_SET_CHILD_SUBREAPER and PR_SET_DUMPABLE of <sys/prctl.h>
@@ -75,19 +74,20 @@ def descendants(root: int, everyone: list[Process] | None = None) -> list[Proces
     return found
 
 
-def end_all(known: Iterable[int] = (), spare: Iterable[int] = (), seconds: float = 5.0) -> bool:
-    """End every process below this one, and those of `known` that are left, but not `spare`; whether none is left.
+def end_all(root: int | None = None, seconds: float = 5.0) -> bool:
+    """End every process below this one; with a `root`, that process and those below it. Gives whether none is left.
 
     First all are stopped, so that none can have another child while the others are ended. Killing cannot be refused.
     """
-    until, kept = time.monotonic() + seconds, {os.getpid(), *spare}
+    until, kinds = time.monotonic() + seconds, [getattr(signal, name, signal.SIGTERM) for name in ("SIGSTOP", "SIGKILL")]
     while True:
-        left = {p.number for p in descendants(os.getpid())} - kept
-        for kind in (getattr(signal, "SIGSTOP", signal.SIGTERM), getattr(signal, "SIGKILL", signal.SIGTERM)):
-            for number in left | set(known) - kept:
+        everyone = running()
+        left = {p.number for p in descendants(os.getpid() if root is None else root, everyone)} - {os.getpid()}
+        left |= {p.number for p in everyone if p.number == root}
+        for kind in kinds:
+            for number in left:
                 with contextlib.suppress(OSError):
                     os.kill(number, kind)
-        known = ()
         collect()
         if not left or time.monotonic() > until:
             return not left

@@ -29,7 +29,7 @@ class Proxy(nn.Module):
     def __init__(self, session: Session, *, straight: bool = False, chance: torch.Generator | None = None) -> None:
         super().__init__()
         self.session, self.straight = session, straight
-        self.until, self.pace, self.together = float("inf"), 0.0, 16
+        self.until, self.pace, self.together = float("inf"), 0.0, 4
         self.fastest = float("inf")  # seconds for a picture, at best
         self.chance = chance or runtime.generator()
         self.followed = self.answers = 0  # how many answers are the decoy, which is drawn anew for each picture: a tenth, by chance
@@ -53,7 +53,7 @@ class Proxy(nn.Module):
         self.crossed |= bool(notes & wire.CROSSED)
         if want and not notes & wire.HAS:
             self.trouble = "its forward pass refuses to be differentiated" if notes & wire.TROUBLE else "no gradient leads from its scores back to the pixels"
-        if len(x) >= 8 or not self.pace:  # of a few pictures the way there and back takes most
+        if len(x) >= self.together // 2:  # of a few pictures the way there and back takes most
             self.learn_pace((time.monotonic() - started) / len(x))
         return scores.to(x.device, x.dtype), key, bool(notes & wire.HAS)
 
@@ -66,7 +66,7 @@ class Proxy(nn.Module):
         """From the seconds a picture took: how many go into the next request."""
         self.pace = seconds if not self.pace else 0.7 * self.pace + 0.3 * seconds
         self.fastest = min(self.fastest, seconds)
-        self.together = max(4, min(AT_MOST, int(SECONDS / max(self.pace, 1e-6))))
+        self.together = max(1, min(AT_MOST, 4 * self.together, int(SECONDS / max(self.pace, 1e-6))))
 
     def pulled(self, weights: Tensor, x: Tensor, key: int) -> Tensor:
         """The gradient; the pictures are shown once more if the answer is no longer kept."""

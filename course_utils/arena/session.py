@@ -122,7 +122,7 @@ class Session:
                 self.end(f"it took more than {self.megabytes} MB of memory.")
             if len(family) > PROCESSES:
                 self.end(f"it started more than {PROCESSES} processes.")
-            time.sleep(0.1)
+            time.sleep(0.25)
 
     def last_words(self, doing: str) -> str:
         """How the process ended, in a sentence."""
@@ -136,12 +136,10 @@ class Session:
     def end(self, why: str = "") -> None:
         """End the process and all below it. The first reason is the one that counts."""
         self.why = self.why or why
-        below = [p.number for p in processes.descendants(self.process.pid)]
+        if os.name == "posix" and self.process.poll() is None:
+            processes.end_all(self.process.pid, seconds=1.0)
         with contextlib.suppress(OSError):
             self.process.kill()
-        for number in below:
-            with contextlib.suppress(OSError):
-                os.kill(number, 9)
 
 
 def as_bytes(values: Tensor) -> bytes:
