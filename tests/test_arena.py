@@ -142,8 +142,18 @@ def test_nonsense_is_invalid(case, text, words, tmp_path) -> None:
     assert (tmp_path / "out" / "report.html").read_text(encoding="utf-8").startswith("<!doctype html>")
 
 
+RECIPE = """
+from course_utils import data, models, training
+def load():
+    pictures = data.load("digits", "train", 1000)
+    net = models.DenseNet10((50,))
+    training.train(net, pictures.x, pictures.y, epochs=8, lr=0.1)
+    return net
+"""
+
+
 @LONG
-@pytest.mark.parametrize(("case", "text", "wanted"), [("left to chance", NOISY, "broken"), ("rounded", ROUNDED, "broken"), ("false gradients", LIAR, "broken"),
+@pytest.mark.parametrize(("case", "text", "wanted"), [("left to chance", NOISY, "broken"), ("rounded", ROUNDED, "broken"), ("false gradients", LIAR, "broken"), ("a recipe", RECIPE, "broken"),
     ("trained by PGD", "from course_utils import models\ndef load():\n    return models.load('madry-digits-pgd')\n", "stands")])  # fmt: skip
 def test_verdicts(case, text, wanted, tmp_path) -> None:
     found = judge(tmp_path, text, 40 if wanted == "stands" else 20, pictures=20)

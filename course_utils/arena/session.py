@@ -19,6 +19,7 @@ from . import processes, wire
 
 WORDS = 2**22  # bytes that a submission may print
 PROCESSES = 64  # that it may have
+THREADS = 4  # each reserves memory, of which there is a limit; digits need no more
 
 
 class Failure(Exception):
@@ -150,4 +151,8 @@ def surroundings(data: str) -> dict[str, str]:
     """The variables that a submission's process sees: the course can be imported, with the judge's kind of digits, and nothing is written beside it."""
     root = Path(__file__).resolve().parents[2]
     path = os.pathsep.join(filter(None, (str(root), os.environ.get("PYTHONPATH", ""))))
-    return os.environ | {"COURSE_DATA": data, "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1", "COURSE_ROOT": str(course_folder()), "PYTHONUNBUFFERED": "1"}
+    threads = os.environ.get("OMP_NUM_THREADS") or str(min(THREADS, os.cpu_count() or 1))
+    return os.environ | {
+        "COURSE_DATA": data, "COURSE_ROOT": str(course_folder()), "MALLOC_ARENA_MAX": "2", "OMP_NUM_THREADS": threads, "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONPATH": path, "PYTHONUNBUFFERED": "1",
+    }  # fmt: skip
