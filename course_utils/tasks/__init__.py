@@ -28,4 +28,5 @@ CHAPTERS: dict[str, tuple[str, ...]] = {
     "ch20_obfuscated_gradients": ("break_it",),
     "ch21_detection": ("which_stickers",),
     "ch22_activations": ("past_bounds",),
+    "ch23_arena": ("shield",),
 }
