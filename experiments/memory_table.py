@@ -19,8 +19,8 @@ from .common import in_parts
 from .record import add
 from .train_memory import full_file, pictures
 
-POWERS, COUNT = (2, 3, 20, 30), 1000
-STEP, STEPS = 0.1, 300  # of the walk, in L2
+POWERS, COUNT = (2, 3, 20, 30), 400
+STEP, STEPS = 0.1, 150  # of the walk, in L2
 
 
 def memory(n: int, full: bool) -> models.AssociativeMemory:
