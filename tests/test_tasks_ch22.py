@@ -13,19 +13,19 @@ from course_utils.tasks import ch22_activations as task
 def with_momentum(model, x, y, mask, gradients=5):
     now, best, furthest = x, x, torch.full((len(x),), -torch.inf)
     speed, chance = torch.zeros_like(x), torch.Generator().manual_seed(0)
-    for k in range(41 + gradients):
-        z = now.detach().clone().requires_grad_(k >= 40)
+    for k in range(17 + gradients):
+        z = now.detach().clone().requires_grad_(k >= 16)
         scores = model(z).double()
         margin = scores.scatter(1, y[:, None], -torch.inf).logsumexp(1) - scores.gather(1, y[:, None])[:, 0]
         better = margin.detach() > furthest
         best, furthest = torch.where(better[:, None, None, None], z.detach(), best), torch.where(better, margin.detach().float(), furthest)
-        if k < 40:  # scores cost nothing: forty random paints, of which the best is the start
+        if k < 16:  # scores cost nothing: sixteen random paints, of which the best is the start
             paint = torch.rand(1, 3, 6, 6, generator=chance).round().repeat(1, 1, 8, 8).to(x)
-            now = best if k == 39 else torch.where(mask > 0, paint, x)
-        elif k < 40 + gradients:
+            now = best if k == 15 else torch.where(mask > 0, paint, x)
+        elif k < 16 + gradients:
             (slope,) = torch.autograd.grad(margin.sum(), z)
             speed = 0.7 * speed + slope / slope.abs().mean((1, 2, 3), keepdim=True).clamp_min(1e-12)
-            now = (z.detach() + mask * (0.6 * (1 - (k - 40) / 6) + 0.1) * speed.sign()).clamp(0, 1)
+            now = (z.detach() + mask * (0.6 * (1 - (k - 16) / 6) + 0.1) * speed.sign()).clamp(0, 1)
     return best
 
 

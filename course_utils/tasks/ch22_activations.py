@@ -52,6 +52,6 @@ TASKS = (
         "Below the mask any colour is allowed. Five steps of a fifth just cross the range from black to white once: is that long enough?",
         "Begin with large steps and end with small ones, remember each picture's best, and let the direction of earlier steps count on (momentum).",
         "A margin of logits, the largest other one less that of y, keeps its gradient when the network is already wrong or very sure.",
-        "Scores cost no gradient: begin with the best of forty random paints. Then speed = 0.7 * speed + gradient / mean(|gradient|), and now + mask * step * speed.sign(), with steps from 0.7 down to 0.2.",
+        "Scores cost no gradient: begin with the best of sixteen random paints. Then speed = 0.7 * speed + gradient / mean(|gradient|), and now + mask * step * speed.sign(), with steps from 0.7 down to 0.2.",
     )),
 )  # fmt: skip
