@@ -128,7 +128,9 @@ def listen(settings: dict[str, Any], until: float) -> tuple[dict[str, Any], list
         return None
     heard = json.loads(told[0])
     report, shown = heard["report"], heard["examples"]
-    if ended is None:
+    if ended is None and report["verdict"] == "broken":
+        report["notes"].append("The judgement was stopped before its end: its time was up. What had been found until then suffices.")
+    elif ended is None:
         verdict.invalid(report, "the judgement did not come to its end in time, and was stopped.")
     elif ended != 0:
         verdict.invalid(report, "the judge's process was ended before it came to its end." if ended < 0 else f"the judge failed: {b''.join(errors[-1:]).decode(errors='replace').strip()}")

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import platform
 import sys
@@ -46,6 +47,14 @@ class Judge:
     def tell(self) -> None:
         """Hand out what there is, on one line that only the judge can write."""
         print(self.settings["token"], json.dumps({"report": self.report, "examples": self.shown}), flush=True)
+
+    def tell_so_far(self) -> None:
+        """Hand out what would be said if there were no more time."""
+        whole = self.report
+        self.report = copy.deepcopy(whole)
+        verdict.decide(self.report, self.right, self.y)
+        self.tell()
+        self.report = whole
 
     def run(self) -> None:
         """Judge, whatever happens."""
@@ -112,7 +121,7 @@ class Judge:
             self.report["attacks"].append(self.attacked(attack, until))
             if attack.name == "square":
                 self.report["masking"] = masking(self.bout.model, self.x, self.y, self.bout.chance, time.monotonic() + 0.1 * self.seconds)
-            self.tell()
+            self.tell_so_far()
 
     def attacked(self, attack: Attack, until: float) -> dict[str, Any]:
         """One row of the report."""
