@@ -17,6 +17,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -47,18 +48,19 @@ class Report(NamedTuple):
 
 def judged(
     submission: str | Path, *, seconds: float = 120, out: str | Path | None = None, pictures: int = 100, seed: int | None = None, data: str | None = None,
-    memory: int = 4096,
+    memory: int = 4096, only: Sequence[str] = (),
 ) -> Report:  # fmt: skip
     """Judge a submission in processes of their own, as the command does, and give the report.
 
     out: where report.json and report.html go (None: a new folder). data: "drawn" or "real" digits (None: those of the course's profile).
+    only: run only these attacks, for a quick look.
     """
     from ..runtime import data_profile  # here, not above: the command does without torch
 
     folder = Path(tempfile.mkdtemp(prefix="arena-") if out is None else out)
     options = ["--seconds", str(seconds), "--out", str(folder.resolve()), "--pictures", str(pictures), "--memory", str(memory)]
     options += [] if seed is None else ["--seed", str(seed)]
-    options += ["--data", data or data_profile()]
+    options += ["--data", data or data_profile(), "--only", ",".join(only)]
     root = Path(__file__).resolve().parents[2]
     path = os.pathsep.join(filter(None, (str(root), os.environ.get("PYTHONPATH", ""))))
     done = subprocess.run(

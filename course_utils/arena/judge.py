@@ -112,8 +112,12 @@ class Judge:
     def attack_all(self) -> None:
         """The programme: each attack gets its share of the time that is left; what one does not need goes to the others."""
         end = self.until - END * self.seconds
+        only = self.settings.get("only") or [attack.name for attack in PROGRAMME]
         for place, attack in enumerate(PROGRAMME):
-            later = PROGRAMME[place:]
+            if attack.name not in only:
+                self.report["attacks"].append(verdict.row(attack, "not run: left out by --only"))
+                continue
+            later = [other for other in PROGRAMME[place:] if other.name in only]
             now = time.monotonic()
             part = (2 if attack.name in verdict.NEEDED else 1) * (end - now) * attack.share / sum(other.share for other in later)
             kept = PART * self.seconds * (len(later) - 1)
