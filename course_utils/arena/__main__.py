@@ -19,6 +19,7 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--data", choices=("drawn", "real"), default=None, help="drawn digits or MNIST (default: COURSE_DATA, else drawn)")
     parser.add_argument("--seed", type=int, default=None, help="which pictures are drawn (default: a secret number; the report names it)")
     parser.add_argument("--memory", type=int, default=4096, help="megabytes that the submission may take (default: 4096)")
+    parser.add_argument("--only", default="", help="run only these attacks, by name, with commas between: a quick look, after which nothing stands (default: all)")
     given = parser.parse_args(argv)
     if os.name != "posix":
         parser.error("the arena holds submissions with what Linux and macOS have; on Windows run it in WSL.")
@@ -33,7 +34,7 @@ def main(argv: list[str] | None = None) -> None:
     given = arguments(argv)
     settings = {
         "path": str(given.submission.resolve()), "seconds": given.seconds, "pictures": given.pictures, "seed": given.seed, "memory": given.memory,
-        "data": given.data or os.environ.get("COURSE_DATA") or "drawn",
+        "only": [name.strip() for name in given.only.split(",") if name.strip()], "data": given.data or os.environ.get("COURSE_DATA") or "drawn",
     }  # fmt: skip
     report = run(settings, given.out)
     print(f"{report['verdict']}: {' '.join(report['reasons'])}")

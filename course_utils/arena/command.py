@@ -17,6 +17,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -47,18 +48,19 @@ class Report(NamedTuple):
 
 def judged(
     submission: str | Path, *, seconds: float = 120, out: str | Path | None = None, pictures: int = 100, seed: int | None = None, data: str | None = None,
-    memory: int = 4096,
+    memory: int = 4096, only: Sequence[str] = (),
 ) -> Report:  # fmt: skip
     """Judge a submission in processes of their own, as the command does, and give the report.
 
     out: where report.json and report.html go (None: a new folder). data: "drawn" or "real" digits (None: those of the course's profile).
+    only: run only these attacks, for a quick look.
     """
     from ..runtime import data_profile  # here, not above: the command does without torch
 
     folder = Path(tempfile.mkdtemp(prefix="arena-") if out is None else out)
     options = ["--seconds", str(seconds), "--out", str(folder.resolve()), "--pictures", str(pictures), "--memory", str(memory)]
     options += [] if seed is None else ["--seed", str(seed)]
-    options += ["--data", data or data_profile()]
+    options += ["--data", data or data_profile(), "--only", ",".join(only)]
     root = Path(__file__).resolve().parents[2]
     path = os.pathsep.join(filter(None, (str(root), os.environ.get("PYTHONPATH", ""))))
     done = subprocess.run(
@@ -128,7 +130,9 @@ def listen(settings: dict[str, Any], until: float) -> tuple[dict[str, Any], list
         return None
     heard = json.loads(told[0])
     report, shown = heard["report"], heard["examples"]
-    if ended is None:
+    if ended is None and report["verdict"] == "broken":
+        report["notes"].append("The judgement was stopped before its end: its time was up. What had been found until then suffices.")
+    elif ended is None:
         verdict.invalid(report, "the judgement did not come to its end in time, and was stopped.")
     elif ended != 0:
         verdict.invalid(report, "the judge's process was ended before it came to its end." if ended < 0 else f"the judge failed: {b''.join(errors[-1:]).decode(errors='replace').strip()}")

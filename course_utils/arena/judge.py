@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import platform
 import sys
@@ -46,6 +47,14 @@ class Judge:
     def tell(self) -> None:
         """Hand out what there is, on one line that only the judge can write."""
         print(self.settings["token"], json.dumps({"report": self.report, "examples": self.shown}), flush=True)
+
+    def tell_so_far(self) -> None:
+        """Hand out what would be said if there were no more time."""
+        whole = self.report
+        self.report = copy.deepcopy(whole)
+        verdict.decide(self.report, self.right, self.y)
+        self.tell()
+        self.report = whole
 
     def run(self) -> None:
         """Judge, whatever happens."""
@@ -103,8 +112,12 @@ class Judge:
     def attack_all(self) -> None:
         """The programme: each attack gets its share of the time that is left; what one does not need goes to the others."""
         end = self.until - END * self.seconds
+        only = self.settings.get("only") or [attack.name for attack in PROGRAMME]
         for place, attack in enumerate(PROGRAMME):
-            later = PROGRAMME[place:]
+            if attack.name not in only:
+                self.report["attacks"].append(verdict.row(attack, "not run: left out by --only"))
+                continue
+            later = [other for other in PROGRAMME[place:] if other.name in only]
             now = time.monotonic()
             part = (2 if attack.name in verdict.NEEDED else 1) * (end - now) * attack.share / sum(other.share for other in later)
             kept = PART * self.seconds * (len(later) - 1)
@@ -112,7 +125,7 @@ class Judge:
             self.report["attacks"].append(self.attacked(attack, until))
             if attack.name == "square":
                 self.report["masking"] = masking(self.bout.model, self.x, self.y, self.bout.chance, time.monotonic() + 0.1 * self.seconds)
-            self.tell()
+            self.tell_so_far()
 
     def attacked(self, attack: Attack, until: float) -> dict[str, Any]:
         """One row of the report."""
