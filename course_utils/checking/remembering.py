@@ -65,14 +65,14 @@ def counted(rule: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
 
 
 class Brightness(nn.Module):
-    """Two classes: how bright the picture is, and a half. All of its gradient goes one way."""
+    """Two classes: how bright the picture is (its first `pixels`), and a half. All of its gradient goes one way."""
 
-    def __init__(self) -> None:
+    def __init__(self, pixels: int) -> None:
         super().__init__()
-        self.scale = nn.Parameter(torch.ones(()))
+        self.scale, self.pixels = nn.Parameter(torch.ones(())), pixels
 
     def forward(self, x: Tensor) -> Tensor:
-        bright = self.scale * x.flatten(1).mean(1)
+        bright = self.scale * x.flatten(1)[:, : self.pixels].mean(1)
         return torch.stack([bright, torch.full_like(bright, 0.5)], 1)
 
 
@@ -85,7 +85,8 @@ def ways() -> Iterator[Case]:
             own = model(x).argmax(1)
         yield {"model": model, "x": x.roll(seed, 0), "y": torch.where(torch.arange(len(x)) == 3, (own + 1) % 4, own).roll(seed, 0), "step": step, "steps": steps}
     x = torch.stack([torch.full((1, 6, 5), 0.5), *(low + 0.2 * torch.rand(1, 6, 5, generator=generator(3)) for low in (0.45, 0.6, 0.1))])
-    yield {"model": Brightness(), "x": x, "y": torch.zeros(4, dtype=torch.long), "step": 0.1, "steps": 6}
+    yield {"model": Brightness(30), "x": x, "y": torch.zeros(4, dtype=torch.long), "step": 0.1, "steps": 6}
+    yield {"model": Brightness(1), "x": x, "y": torch.zeros(4, dtype=torch.long), "step": 0.03, "steps": 3}
 
 
 def ahead(scores: Tensor, y: Tensor) -> Tensor:
