@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks import masking as bench
+from benchmarks.hiding import Double
 from course_utils import data, defenses, models, runtime
 from course_utils.defenses.masking import findings
 from course_utils.runtime import generator
@@ -68,14 +69,6 @@ def test_double_precision_and_many_classes() -> None:
 
 
 def test_a_network_in_a_precision_of_its_own(digits: tuple) -> None:
-    class Double(nn.Module):
-        def __init__(self, model: nn.Module) -> None:
-            super().__init__()
-            self.model = copy.deepcopy(model).double()
-
-        def forward(self, x: Tensor) -> Tensor:
-            return self.model(x.double())
-
     net, x, y = digits
     assert not report(Double(net), x, y, **QUICK).masked
     with pytest.raises(ValueError, match="computes in"):
