@@ -11,7 +11,7 @@ from .asking import Asked, Value, cross_entropy, margin
 from .looks import coins, inside
 
 LEVELS = (2, 8, 16, 32, 64, 128, 255)  # the budgets, in grey levels
-TOP, LAST = LEVELS[-1], 112
+TOP, BELOW_HALF = LEVELS[-1], 112
 
 
 def descend(
@@ -93,12 +93,12 @@ def contests(asked: Asked, x: Tensor, y: Tensor, source: torch.Generator, *, ste
     return found
 
 
-def lead(asked: Asked, x: Tensor, y: Tensor, source: torch.Generator, many: Shares, *, steps: int) -> dict[int, tuple[float, float]]:
+def beside_noise(asked: Asked, x: Tensor, y: Tensor, source: torch.Generator, many: Shares, *, steps: int) -> dict[int, tuple[float, float]]:
     """What steps along the gradient fool, and what noise of the same size: grey levels -> two shares.
 
     One budget more than the contests have: a picture of two levels cannot be changed below 128/255, and above it noise is enough.
     """
-    many = many | {LAST: share_of(descend(asked, x, y, LAST / 255, source, steps=steps))}
+    many = many | {BELOW_HALF: share_of(descend(asked, x, y, BELOW_HALF / 255, source, steps=steps))}
     return {k: (share, share_of(asked.judged((x + k / 255 * coins(x, source)).clamp(0, 1), y))) for k, share in many.items()}
 
 

@@ -30,7 +30,8 @@ class Check(NamedTuple):
 
 
 def percent(value: float) -> str:
-    return f"{100 * value:.{int(0.0005 <= value < 0.005)}f} %"
+    """In whole percents; less than half a percent with one decimal, so that it is not called none."""
+    return f"{100 * value:.1f} %" if 0.0005 <= value < 0.005 else f"{100 * value:.0f} %"
 
 
 def check(question: str, measured: str, hidden: bool, sentence: str, open: bool = False) -> Check:

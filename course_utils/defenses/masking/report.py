@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from ... import runtime
 from ...runtime import Labels, check_batch, check_count
 from .asking import Asked, takes
-from .contests import Shares, contests, lead
+from .contests import Shares, beside_noise, contests
 from .findings import Check, of_contests, of_lead, of_looks
 from .looks import Numbers, foretold, jumps, present, refusal, same_twice, sizes
 
@@ -93,7 +93,7 @@ def gradient_masking_report(
             found = of_contests(shares, steps, len(few[0]))
             suspected = [c for c in checks if c.finding and not settled]
             if suspected and not any(c.finding for c in found):
-                succeeds, told = of_lead(lead(asked, *few, source, shares["many steps"], steps=steps), suspected)
+                succeeds, told = of_lead(beside_noise(asked, *few, source, shares["many steps"], steps=steps), suspected)
                 checks = [c._replace(finding="") if told else c for c in checks] + [succeeds]
             checks += found
     findings = [c.finding for c in checks if c.finding]
