@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from course_utils import attacks, data, defenses, layers, measure, models, runtime, training, visualize
-from experiments import distilling, train_detector, train_generative
+from experiments import distilling, train_detector, train_generative, train_memory
 from experiments.replayed import Replayed
 
 
@@ -52,6 +52,7 @@ class Plan(NamedTuple):
     authors: bool = False  # trained by `as_its_authors`
     temperature: float | None = None  # defensive distillation: a teacher is trained at this temperature first, then this network on its soft labels
     teacher: str = ""  # with a temperature: a network that was trained without one, which times T is the teacher; "": one is trained
+    bounds_of: str = ""  # chapter 22: a trained network that it goes on from, its ReLUs bounded at the 99.9th percentile of a thousand training pictures
     others: int = 0  # faces: so many groups of 40 more people are learned, whom the head forgets afterwards
     note: str = ""
 
@@ -161,6 +162,17 @@ SIGNS_PGD = {
 }  # fmt: skip
 PLANS["signnet-signs-pgd"] = Plan("signs", "drawn", 4, pictures=16_000, augment=training.jitter(light=0.2), **SIGNS_PGD)
 PLANS["signnet-gtsrb-pgd"] = Plan("signs", "gtsrb", 4, augment=training.jitter(light=0.5), **SIGNS_PGD)
+# Chapter 22: a small network with ReLU; and networks that go on from one with ReLU, each ReLU replaced by a bounded leaky one.
+PLANS["signnet-signs-relu"] = Plan(
+    "signs", "drawn", 8, lr=0.1, pictures=10_000, norm=True, mixed=False, augment=training.jitter(light=0.2), note="a third as wide as `signnet-signs`",
+)
+for name, source, before, how in (
+    ("signs", "drawn", "relu", {"epochs": 2, "lr": 0.003, "pictures": 5_000}), ("gtsrb", "gtsrb", "twin", {"epochs": 1, "lr": 5e-4, "pictures": 4_000, "batch_size": 64}),
+):
+    PLANS[f"signnet-{name}-bounded"] = Plan(
+        "signs", source, mixed=False, augment=training.jitter(light=0.2), seed=1, bounds_of=f"signnet-{name}-{before}", **how,
+        note=f"from `signnet-{name}-{before}`, its ReLUs replaced by bounded leaky ones (a trained bound for each channel, at first the 99.9th percentile; slope 0.1)",
+    )
 # Szegedy's fully connected nets: sigmoid layers, no augmentation, squared weights as penalty.
 for world, source, pictures in (("digits", "drawn", 30_000), ("digits", "mnist", None)):
     for name, penalty in (("fc10", 1e-4), ("fc10", 0.01), ("fc10", 1), ("fc100", 1e-5), ("fc200", 1e-5), ("ae400", 1e-6)):
@@ -274,6 +286,9 @@ def run(name: str) -> None:
     plain, calibration = models.checkpoints.NETWORKS[name]().to(runtime.device()), ""
     if isinstance(plain, models.AENet10):
         pretrain_encoder(plain, x, seed)
+    if plan.bounds_of:
+        from_ = defenses.bounded(models.load(plan.bounds_of), x[:1000].to(runtime.device()))
+        plain.load_state_dict(from_.state_dict())
     learner = with_others(plain, plan.others)
     net = training.with_batch_norm(learner) if plan.norm else learner
     smoothed = lambda model, pictures, labels: F.cross_entropy(model(pictures), labels, label_smoothing=plan.smoothing)  # noqa: E731
@@ -374,9 +389,9 @@ def run_decoder(name: str) -> None:
 
 HEADER = """# The shipped checkpoints
 
-Plain state dicts in half precision (matrices of more than a million weights in eight bits, with a step for each row), for
-`course_utils.models.load(name)`. Accuracy is measured after rounding, on the test pictures of the same source. Parameters: all weights
-of the network.
+Plain state dicts in half precision (matrices of more than 400,000 weights, in older ones of more than a million, in eight bits, with a step for each
+row; the pixels of memories, all in [-1, 1], in four), for `course_utils.models.load(name)`. Accuracy is measured after rounding, on the test
+pictures of the same source. Parameters: all weights of the network.
 
 | name | network | parameters | trained on | test accuracy | seed | device, date | command | notes |
 | --- | --- | --- | --- | --- | --- | --- | --- | --- |
@@ -419,7 +434,7 @@ def remeasure(name: str) -> None:
 if __name__ == "__main__":
     from experiments import beyond_table  # here, not above: it needs this module
 
-    plans = {**dict.fromkeys(PLANS, run), **dict.fromkeys(beyond_table.SHIPPED.values(), beyond_table.run), **dict.fromkeys(DECODERS, run_decoder), train_detector.NAME: lambda _: train_detector.run(record), **dict.fromkeys(train_generative.NAMES, partial(train_generative.run, record=record))}
+    plans = {**dict.fromkeys(PLANS, run), **dict.fromkeys(beyond_table.SHIPPED.values(), beyond_table.run), **dict.fromkeys(DECODERS, run_decoder), train_detector.NAME: lambda _: train_detector.run(record), **dict.fromkeys(train_generative.NAMES, partial(train_generative.run, record=record)), **dict.fromkeys(train_memory.NAMES, partial(train_memory.run, record=record))}
     if "--measure" in sys.argv:
         for chosen in sys.argv[2:]:
             remeasure(chosen)

@@ -16,7 +16,7 @@ from course_utils import attacks, data, measure, models, runtime
 from course_utils.data.downloads import FetchError
 from course_utils.measure import accuracy
 from course_utils.models import AENet10, AllConv, Autoencoder, DenseNet10, FaceNet, LeNet, MadryNet, Nearest, NiN, Normalized, SceneNet, SignNet, SmallVGG
-from course_utils.models import checkpoints
+from course_utils.models import checkpoints, packing
 
 NAMES = sorted(checkpoints.NETWORKS)
 SHIPPED = checkpoints.folder()  # the course's own, also where a test looks elsewhere
@@ -208,11 +208,12 @@ def test_a_deviation_of_zero_is_refused(std: float | tuple[float, ...]) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_shipped_checkpoint_is_a_plain_half_precision_state(name: str) -> None:
-    """Matrices with more than a million weights are whole numbers, with a step beside them for each row."""
+    """Matrices with more than a million weights, in newer ones than 400,000, are whole numbers, with a step beside them for each row; the pixels of memories have four bits."""
     state = torch.load(SHIPPED / f"{name}.pt", map_location="cpu", weights_only=True)
     assert isinstance(state, dict) and all(isinstance(key, str) for key in state)
-    large = {key for key, value in state.items() if value.numel() > 1_000_000}
-    kept = lambda key: torch.int8 if key in large else torch.float32 if key.endswith(".row_step") else torch.float16  # noqa: E731
+    large = {key for key, value in state.items() if value.numel() > 1_000_000 or (value.numel() > packing.LARGE and value.dtype == torch.int8)}
+    kinds = {"row_step": torch.float32, "four_bits": torch.uint8}
+    kept = lambda key: torch.int8 if key in large else kinds.get(key.rpartition(".")[2], torch.float16)  # noqa: E731
     assert all(value.dtype == kept(key) for key, value in state.items())
     assert {key for key in state if key.endswith(".row_step")} == {f"{key}.row_step" for key in large}
     assert all(value.isfinite().all() for value in state.values())
@@ -223,6 +224,7 @@ def test_a_shipped_checkpoint_loads_in_eval_mode(name: str) -> None:
     net = models.load(name)
     assert not any(module.training for module in net.modules())
     state = torch.load(SHIPPED / f"{name}.pt", map_location="cpu", weights_only=True)
+    state |= {key[: -len(".four_bits")]: packing.from_four_bits(value) for key, value in state.items() if key.endswith(".four_bits")}
     for key, value in net.state_dict().items():
         assert value.dtype == torch.float32 and torch.equal(value, state[key].float() * state.get(f"{key}.row_step", torch.tensor(1.0)))
 
@@ -281,6 +283,7 @@ FLOORS = {
     "madry-digits": ("digits", 0.97), "madry-digits-pgd": ("digits", 0.95), "madry-digits-pgd-twin": ("digits", 0.94), "madry-digits-fgsm": ("digits", 0.8),
     "signnet-signs-pgd": ("signs", 0.9),
     "madry-digits-scenes": ("digits", 0.97), "madry-digits-random": ("digits", 0.97), "madry-digits-pixels": ("digits", 0.94),
+    "memory-digits-n2": ("digits", 0.93), "memory-digits-n3": ("digits", 0.93), "memory-digits-n20": ("digits", 0.9), "memory-digits-n30": ("digits", 0.9),
     "speechnet-spoken": ("spoken", 0.94), "speechnet-spoken-twin": ("spoken", 0.94),
 }  # fmt: skip
 

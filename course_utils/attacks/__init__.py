@@ -29,6 +29,7 @@ from .rubbish import Rubbish, gradient_rubbish
 from .stickers import Stickers, random_stickers, scattered, stickers, stuck
 from .transform import transform_attack
 from .universal import Universal, universal_perturbation
+from .walking import walk_to_boundary
 
 bim = basic_iterative
 
@@ -41,5 +42,5 @@ __all__ = [
     "magnify_direction", "mangle", "map_elites", "match_features", "nes", "nonprintability", "one_pixel", "past_detector", "paste",
     "pasted", "pgd", "printable", "printed", "random_pixels", "random_sign", "random_stickers", "reparameterised",
     "robust_stickers", "scattered", "smallest_scale", "steps_needed", "stickers", "strongest", "stuck", "train_substitute",
-    "transform_attack", "universal_perturbation", "unprintable", "working", "worst_change",
+    "transform_attack", "universal_perturbation", "unprintable", "walk_to_boundary", "working", "worst_change",
 ]  # fmt: skip

@@ -1,7 +1,7 @@
 """The toolbox for checkers: what an exercise is, what may be expected of an answer, and how an answer is tried.
 
 From the ground up: `exercise`, `expectations`, `guard`, `calls`, `counting`, `probes`, `slips`, `noise`, `deletion`, `sleepers`,
-`blurring`, `knobs`, `rounding`, `searching`, `sticking`, `teaching`, `views`, `hooking`, `work`, `battery`, `examine`, `words`, `trial`.
+`blurring`, `knobs`, `rounding`, `searching`, `sticking`, `teaching`, `views`, `hooking`, `judging`, `work`, `battery`, `examine`, `words`, `trial`.
 """
 
 from . import blurring, deletion, knobs, noise, rounding, searching, sleepers, slips, sticking, views

@@ -31,4 +31,6 @@ CHAPTERS: dict[str, tuple[str, ...]] = {
     "ch19_distillation": ("softened", "soft_loss", "distilled", "vanished", "margin_fgsm"),
     "ch20_obfuscated_gradients": ("to_thermometer", "bpda_gradient", "draws_gradient", "likeliest", "found_by_chance"),
     "ch21_detection": ("covered_lead", "area_by_pairs", "alarm_level", "local_dimension", "free_energy"),
+    "ch22_activations": ("carried_by_few", "bounded_leaky", "who_is_fooled", "memory_scores", "speakers", "walk"),
+    "ch23_arena": ("worst_case", "score_interval", "allotted", "gradient_lie", "shared_places"),
 }  # fmt: skip

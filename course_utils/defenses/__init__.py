@@ -2,6 +2,7 @@
 
 from ..models.encoded import thermometer, thermometer_ramp
 from ..transforms import jpeg
+from .activations import BoundedLeakyReLU, Exposed, RectifiedPolynomial, bounded, exposed, highest, over_excited
 from .bpda import bpda
 from .confidence import calibrated_temperature, calibration_error, energy, unsure
 from .consistency import consistency_score, covered_leads, covered_scores, smooth_patches
@@ -19,9 +20,10 @@ from .squeezing import bit_depth
 from .total_variation import tv_minimize
 
 __all__ = [
-    "Guarded", "MaskingReport", "Projection", "Scaled", "activation_pruning", "at_temperature", "bit_depth", "bpda",
-    "calibrated_temperature", "calibration_error", "clean_patches", "consistency_score", "covered_leads", "covered_scores", "defense_gan",
-    "distill", "energy", "expectation", "gradient_masking_report", "intrinsic_dimensionality", "jpeg", "learn_at", "lid_detector",
-    "logistic_regression", "pixel_defend", "project", "quilt", "random_resize_pad", "smooth_patches", "soft_labels", "soft_quilt",
+    "BoundedLeakyReLU", "Exposed", "Guarded", "MaskingReport", "Projection", "RectifiedPolynomial", "Scaled", "activation_pruning",
+    "at_temperature", "bit_depth", "bounded", "bpda", "calibrated_temperature", "calibration_error", "clean_patches",
+    "consistency_score", "covered_leads", "covered_scores", "defense_gan", "distill", "energy", "expectation", "exposed",
+    "gradient_masking_report", "highest", "intrinsic_dimensionality", "jpeg", "learn_at", "lid_detector", "logistic_regression",
+    "over_excited", "pixel_defend", "project", "quilt", "random_resize_pad", "smooth_patches", "soft_labels", "soft_quilt",
     "softened", "thermometer", "thermometer_ramp", "tv_minimize", "unsure",
 ]  # fmt: skip

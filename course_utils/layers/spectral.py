@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .. import runtime
-from ..models import Normalized
+from ..models import BoundedLeakyReLU, Normalized
 
 HARMLESS = (nn.ReLU, nn.ReLU6, nn.Tanh, nn.Flatten, nn.Identity, nn.Dropout, nn.Dropout2d, nn.Hardtanh)  # stretch nothing
 MOST_VALUES = 4_000_000  # of the frequencies' matrices, worked on at a time
@@ -128,6 +128,7 @@ def pair(value: int | Sequence[int]) -> tuple[int, int]:
 KNOWN = {
     nn.Linear: lambda layer, shape: torch.linalg.matrix_norm(layer.weight.detach().double(), 2).item(),
     nn.Conv2d: of_conv, nn.MaxPool2d: of_max_pool, nn.AvgPool2d: of_average, nn.AdaptiveAvgPool2d: of_whole_average, nn.BatchNorm2d: of_batch_norm,
+    BoundedLeakyReLU: lambda layer, shape: max(1.0, layer.slope, abs(layer.above)),
     nn.Sigmoid: lambda layer, shape: 0.25, nn.LeakyReLU: lambda layer, shape: max(1.0, abs(layer.negative_slope)),
     **{kind: lambda layer, shape: 1.0 for kind in HARMLESS},
 }  # fmt: skip

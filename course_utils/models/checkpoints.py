@@ -1,19 +1,21 @@
-"""Checkpoints: state dicts in half precision (large matrices in whole numbers) under `data/checkpoints`, and the network that goes with a world."""
+"""Checkpoints: state dicts in half precision (some matrices in whole numbers) under `data/checkpoints`, and the network that goes with a world."""
 
 from __future__ import annotations
 
 import functools
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from pickle import UnpicklingError
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from .. import runtime
 from ..data import WORLDS, scenes
 from ..data.downloads import FetchError
+from .activations import with_bounds
+from .associative import AssociativeMemory
 from .decoders import Decoder
 from .detector import Detector
 from .encoded import Encoded, Thermometer
@@ -21,6 +23,7 @@ from .generator import Generator
 from .networks import (
     AENet10, AllConv, DenseNet10, FaceNet, LeNet, MadryNet, NiN, Normalized, SceneNet, SignNet, SmallVGG, StrideNet, TwoPairs,
 )  # fmt: skip
+from .packing import not_finite, packed, unpacked
 from .pixelcnn import PixelCNN
 from .residual import ResNet
 from .speech import SpeechNet
@@ -30,6 +33,8 @@ def _kinds(world: str) -> int:
     """How many classes a world's drawn pictures have."""
     return len(WORLDS[world].kinds)
 
+
+SLIM = {"width": 8, "hidden": 36, "dropout": 0.2}  # of chapter 22's networks for drawn signs
 
 # Every checkpoint that ships, and the network that it fits.
 NETWORKS: dict[str, Callable[[], nn.Module]] = {
@@ -99,12 +104,18 @@ NETWORKS: dict[str, Callable[[], nn.Module]] = {
     "smallvgg-signs": lambda: SmallVGG(_kinds("objects"), width=16),
     "nin-signs": lambda: NiN(_kinds("objects"), width=32),
     "nin-cifar10": lambda: NiN(width=32, dropout=0.1),  # a narrow network has little to drop
+    # Chapter 22: networks with trained bounds, and the one with ReLU that the first of them goes on from; the second one's is signnet-gtsrb-twin.
+    "signnet-signs-relu": lambda: SignNet(_kinds("signs"), **SLIM),
+    "signnet-signs-bounded": lambda: with_bounds(SignNet(_kinds("signs"), **SLIM)),
+    "signnet-gtsrb-bounded": lambda: with_bounds(SignNet(width=12)),
     # Chapter 20: the same behind a thermometer code of 16 levels.
     "nin-signs-thermometer": lambda: Encoded(Thermometer(16), NiN(_kinds("objects"), width=32, channels=48)),
     "nin-cifar10-thermometer": lambda: Encoded(Thermometer(16), NiN(width=32, dropout=0.1, channels=48)),
     # Chapter 20: what PixelDefend and Defense-GAN take for the pictures there are.
     **{f"pixelcnn-{pictures}": PixelCNN for pictures in ("signs", "cifar10")},
     **{f"generator-{pictures}": Generator for pictures in ("digits", "mnist")},
+    # Chapter 22: one for each power of the energy.
+    **{f"memory-{pictures}-n{n}": functools.partial(AssociativeMemory, n, size) for pictures, size in (("digits", 250), ("mnist", 800)) for n in (2, 3, 20, 30)},
 }
 # Chapter 06's decoders: which layers of which networks they give pictures back from, and what these layers answer.
 DECODED: dict[str, dict[str, tuple[int, ...]]] = {
@@ -128,19 +139,18 @@ def available() -> list[str]:
     return sorted(NETWORKS)
 
 
-LARGE = 1_000_000  # matrices with more weights than that are kept in eight bits
-STEP = ".row_step"  # behind the matrix's name: how much one of its whole numbers is worth, in each row
-
-
 def save(model: nn.Module, name: str) -> Path:
-    """Write the model's weights as `data/checkpoints/<name>.pt`: in half precision, large matrices as whole numbers from -127 to 127 times a step a row."""
+    """Write the model's weights as `data/checkpoints/<name>.pt`: in half precision, large matrices as whole numbers from -127 to 127 times a step a row,
+    and what the model calls `coarse`, weights in [-1, 1], in four bits each."""
     runtime.pick("checkpoint", name, available())
     whole = {key: value.cpu().contiguous() for key, value in model.state_dict().items()}
     state = {key: value.half() if value.is_floating_point() else value for key, value in whole.items()}
     if lost := not_finite(state):
         beyond = "NaN, or numbers beyond half precision (65504)"
         raise ValueError(f"{lost} of the model for {name!r} holds {beyond}; train it again.")
-    state |= packed(whole)
+    state |= packed(whole, getattr(model, "coarse", ()))
+    for key in getattr(model, "coarse", ()):
+        del state[key]  # what stands for it has another name
     path = folder() / f"{name}.pt"
     runtime.save_whole(state, path)
     return path
@@ -168,27 +178,6 @@ def load(name: str) -> nn.Module:
     if lost := not_finite(model.state_dict()):
         raise ValueError(f"{path} holds NaN or infinite weights, in {lost}. {remedy}")
     return model.to(runtime.device()).eval()
-
-
-def packed(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The large matrices of a state as whole numbers, and the steps between them: half of half precision, and no weight moves by more than half a step."""
-    small = {}
-    for key, value in state.items():
-        if value.is_floating_point() and value.dim() == 2 and value.numel() > LARGE:
-            steps = (value.float().abs().amax(1, keepdim=True) / 127).clamp_min(torch.finfo(torch.float32).tiny)
-            small |= {key: (value.float() / steps).round().to(torch.int8), key + STEP: steps}
-    return small
-
-
-def unpacked(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The state with all its weights, as the network takes it."""
-    whole = {key: value for key, value in state.items() if not key.endswith(STEP)}
-    return whole | {key: state[key].float() * state[key + STEP] for key in whole if key + STEP in state}
-
-
-def not_finite(state: Mapping[str, Tensor]) -> str:
-    """The names of the weights that are not all finite numbers, or ""."""
-    return ", ".join(key for key, value in state.items() if not bool(value.isfinite().all()))
 
 
 def classifier(

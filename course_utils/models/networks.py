@@ -191,13 +191,13 @@ class SmallVGG(Chain):
 class SignNet(Chain):
     """A network for 48x48 road signs. Its first layer has filters of 7x7 at full resolution: they can be looked at."""
 
-    def __init__(self, classes: int = 43, width: int = 24) -> None:
+    def __init__(self, classes: int = 43, width: int = 24, hidden: int = 256, dropout: float = 0.5) -> None:
         w = width
         super().__init__(
             *conv(3, w, 7), nn.MaxPool2d(2),
             *conv(w, 2 * w, 5), nn.MaxPool2d(2),
             *conv(2 * w, 4 * w, 3), *conv(4 * w, 4 * w, 3), nn.MaxPool2d(2),
-            nn.Flatten(), nn.Dropout(0.5), nn.Linear(4 * w * 36, 256), nn.ReLU(), nn.Dropout(0.5), nn.Linear(256, classes),
+            nn.Flatten(), nn.Dropout(dropout), nn.Linear(4 * w * 36, hidden), nn.ReLU(), nn.Dropout(dropout), nn.Linear(hidden, classes),
         )  # fmt: skip
         self.classes = classes
 

@@ -27,4 +27,6 @@ CHAPTERS: dict[str, tuple[str, ...]] = {
     "ch19_distillation": ("five_gradients",),
     "ch20_obfuscated_gradients": ("break_it",),
     "ch21_detection": ("which_stickers",),
+    "ch22_activations": ("past_bounds",),
+    "ch23_arena": ("shield",),
 }

@@ -1,0 +1,69 @@
+"""The open task of chapter 22: what reaches the goal, what does not, and which cheats are refused."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from course_utils import scores
+from course_utils.exercises import open_task
+from course_utils.tasks import ch22_activations as task
+
+
+def with_momentum(model, x, y, mask, gradients=5):
+    now, best, furthest = x, x, torch.full((len(x),), -torch.inf)
+    speed, chance = torch.zeros_like(x), torch.Generator().manual_seed(0)
+    for k in range(17 + gradients):
+        z = now.detach().clone().requires_grad_(k >= 16)
+        scores = model(z).double()
+        margin = scores.scatter(1, y[:, None], -torch.inf).logsumexp(1) - scores.gather(1, y[:, None])[:, 0]
+        better = margin.detach() > furthest
+        best, furthest = torch.where(better[:, None, None, None], z.detach(), best), torch.where(better, margin.detach().float(), furthest)
+        if k < 16:  # scores cost nothing: sixteen random paints, of which the best is the start
+            paint = torch.rand(1, 3, 6, 6, generator=chance).round().repeat(1, 1, 8, 8).to(x)
+            now = best if k == 15 else torch.where(mask > 0, paint, x)
+        elif k < 16 + gradients:
+            (slope,) = torch.autograd.grad(margin.sum(), z)
+            speed = 0.7 * speed + slope / slope.abs().mean((1, 2, 3), keepdim=True).clamp_min(1e-12)
+            now = (z.detach() + mask * (0.6 * (1 - (k - 16) / 6) + 0.1) * speed.sign()).clamp(0, 1)
+    return best
+
+
+REFUSED = (
+    (lambda m, x, y, mask: x.zero_(), "in place"),
+    (lambda m, x, y, mask: x[:1], "has shape"),
+    (lambda m, x, y, mask: x + 0 * mask.double(), "torch.float64"),
+    (lambda m, x, y, mask: torch.zeros_like(x), "outside the mask"),
+    (lambda m, x, y, mask: torch.where(mask > 0, 2.0, x), "[0, 1]"),
+    (lambda m, x, y, mask: with_momentum(m, x, y, mask, gradients=6), "5 are allowed"),
+    (lambda m, x, y, mask: m.train() and x, "model"),
+    (lambda m, x, y, mask: None, "returns nothing"),
+    (lambda m: None, "must take the arguments (model, x, y, mask)"),
+)
+
+
+def test_the_goal_is_above_the_baseline_and_below_momentum(said) -> None:
+    goal = open_task("past_bounds").goal
+    out = said(with_momentum)
+    assert f"✓ goal reached (goal {goal:.1f} %" in out and scores.best("22/past_bounds") > goal + 1, out
+    assert task.fooled(open_task("past_bounds").baseline) < goal - 5
+
+
+def test_paint_without_a_gradient_fools_few() -> None:
+    def noise(model, x, y, mask):
+        return torch.where(mask > 0, torch.rand(x.shape, generator=torch.Generator().manual_seed(0)), x)
+
+    assert task.fooled(noise) < open_task("past_bounds").goal - 20
+
+
+def test_each_square_is_whole_and_the_network_has_every_sign_right() -> None:
+    x, y, mask = task.given()
+    assert len(x) == task.COUNT and bool((mask.sum((1, 2, 3)) == task.SIDE**2).all()) and mask.shape == (task.COUNT, 1, 48, 48)
+    assert task.fooled(lambda model, x, y, mask: x) == 0
+
+
+@pytest.mark.parametrize("cheat, words", REFUSED, ids=range(len(REFUSED)))
+def test_cheats_are_refused(cheat, words: str, said) -> None:
+    out = said(cheat)
+    assert out.startswith("✗ past_bounds: ") and words in out, out
+    assert scores.best("22/past_bounds") is None
