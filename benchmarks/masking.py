@@ -32,7 +32,7 @@ OBJECTS = ("allconv", "smallvgg", "nin")  # networks of objects, which drawn sig
 LEFT_OUT = ("decoder", "spoken", "detector", "pixelcnn", "generator", "distilled", "thermometer")
 AROUND = ("lenet-digits", "lenet-mnist")  # all changes are tried on these, FEW on others
 OTHERS = ("madry-digits-pgd", "madry-mnist-pgd-twin", "signnet-gtsrb", "signnet-gtsrb-pgd", "allconv-cifar10", "allconv-signs")
-FEW = ("rounded to 16 levels", "smooth stairs 1000", "scores x 100", "tanh x 10", "sigmoid x 20", "noise 0.05", "own noise 0.1", "shifts", "no_grad", "gradient by chance", "log-softmax", "blurred", "straight to 8 levels", "cut off", "scores / 1000", "batch standardised", "gray")
+FEW = ("rounded to 16 levels", "smooth stairs 1000", "scores x 100", "tanh x 10", "sigmoid x 20", "noise 0.05", "own noise 0.1", "shifts", "no_grad", "gradient by chance", "log-softmax", "blurred", "straight to 8 levels", "cut off", "scores / 10", "scores / 1000", "batch standardised", "gray")
 COUNT = 60  # pictures
 
 

@@ -21,6 +21,11 @@ def cross_entropy(scores: Tensor, y: Tensor) -> Tensor:
     return F.cross_entropy(scores, y, reduction="none")
 
 
+def stretched(by: float) -> Value:
+    """The cross-entropy of scores that are multiplied by a number."""
+    return cross_entropy if by == 1 else lambda scores, y: cross_entropy(by * scores, y)
+
+
 def margin(scores: Tensor, y: Tensor) -> Tensor:
     """max Z_k - Z_y over k != y, `[N]`: above 0 where the picture is taken for another class."""
     return lead(scores, y, targeted=False)

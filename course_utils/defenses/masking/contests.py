@@ -7,11 +7,13 @@ from torch import Tensor
 
 from ...attacks.balls import MaxBall
 from ...attacks.common import each
-from .asking import Asked, Value, cross_entropy, margin
-from .looks import coins, inside
+from .asking import Asked, Value, cross_entropy, margin, stretched
+from .looks import coins, inside, spread
 
 LEVELS = (2, 8, 16, 32, 64, 128, 255)  # the budgets, in grey levels
 TOP, BELOW_HALF = LEVELS[-1], 112
+APART = 2.0  # how far the right class is ahead in scaled scores: the cross-entropy then looks at the runner-up, and is not flat yet
+SATURATED = 0.1  # of the scores' spread: a smaller lead says that several scores have run into the same ceiling
 
 
 def descend(
@@ -78,27 +80,40 @@ def windows(count: int, height: int, width: int, side: int, source: torch.Genera
 Shares = dict[int, float]  # grey levels -> the share of the pictures that is fooled
 
 
-def contests(asked: Asked, x: Tensor, y: Tensor, source: torch.Generator, *, steps: int, queries: int) -> dict[str, Shares]:
-    """The shares that each attack fools in each budget.
+def contests(asked: Asked, x: Tensor, y: Tensor, source: torch.Generator, *, steps: int, queries: int, loss: Value = cross_entropy) -> dict[str, Shares]:
+    """The shares that each attack fools in each budget. loss: what the steps climb.
 
     The searches are tried in the two largest budgets in which the gradients fool less than 70 %: in smaller ones nobody finds anything, in
     larger ones nobody can find more.
     """
     found = {"elsewhere": {TOP: share_of(other_answers(asked, x, y, source))}}
-    found |= {"many steps": {k: share_of(descend(asked, x, y, k / 255, source, steps=steps)) for k in LEVELS}}
-    found["one step"] = {k: share_of(descend(asked, x, y, k / 255, source, steps=1, random=False)) for k in LEVELS[:-1]}
+    found |= {"many steps": {k: share_of(descend(asked, x, y, k / 255, source, steps=steps, value=loss)) for k in LEVELS}}
+    found["one step"] = {k: share_of(descend(asked, x, y, k / 255, source, steps=1, value=loss, random=False)) for k in LEVELS[:-1]}
     open_ones = [k for k in LEVELS[:-1] if found["many steps"][k] < 0.7][-2:]
     found["random search"] = {k: share_of(squares(asked, x, y, k / 255, source, queries=queries)) for k in open_ones}
     found["margin"] = {k: share_of(descend(asked, x, y, k / 255, source, steps=steps, value=margin)) for k in open_ones}
     return found
 
 
-def beside_noise(asked: Asked, x: Tensor, y: Tensor, source: torch.Generator, many: Shares, *, steps: int) -> dict[int, tuple[float, float]]:
+def unscaled(asked: Asked, x: Tensor, y: Tensor, together: bool) -> Value:
+    """The cross-entropy, freed of a mere scale of the scores that nothing is hidden by.
+
+    Of scores a thousand times smaller it hardly looks at the runner-up: it lifts all other classes alike. Those are stretched until the median lead
+    of the right class is 2. together: the pictures' scores depend on each other, so that a sure picture's gradient drowns in those of its neighbours;
+    then larger leads are drawn together to 2 as well. Leads that are small since the scores are saturated are left as they are: that does hide.
+    """
+    scores = asked.scores(x)
+    lead = -margin(asked.classes(scores), y).nan_to_num(0, 0, 0).median().item()
+    alone = lead >= APART and not together
+    return cross_entropy if alone or lead <= SATURATED * spread(scores).item() else stretched(APART / lead)
+
+
+def beside_noise(asked: Asked, x: Tensor, y: Tensor, source: torch.Generator, many: Shares, *, steps: int, loss: Value = cross_entropy) -> dict[int, tuple[float, float]]:
     """What steps along the gradient fool, and what noise of the same size: grey levels -> two shares.
 
     One budget more than the contests have: a picture of two levels cannot be changed below 128/255, and above it noise is enough.
     """
-    many = many | {BELOW_HALF: share_of(descend(asked, x, y, BELOW_HALF / 255, source, steps=steps))}
+    many = many | {BELOW_HALF: share_of(descend(asked, x, y, BELOW_HALF / 255, source, steps=steps, value=loss))}
     return {k: (share, share_of(asked.judged((x + k / 255 * coins(x, source)).clamp(0, 1), y))) for k, share in many.items()}
 
 

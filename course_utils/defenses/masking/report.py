@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from ... import runtime
 from ...runtime import Labels, check_batch, check_count
 from .asking import Asked, takes
-from .contests import Shares, beside_noise, contests
-from .findings import Check, of_contests, of_lead, of_looks
+from .contests import Shares, beside_noise, contests, unscaled
+from .findings import LIMITS, Check, of_contests, of_lead, of_looks
 from .looks import Numbers, foretold, jumps, present, refusal, same_twice, sizes
 
 MOST, FEWEST, IN_CONTESTS = 200, 24, 64  # pictures
@@ -63,8 +63,9 @@ def gradient_masking_report(
 
     Direct looks: is there a gradient, finite and not 0; is it the same twice; does a small step do what it says? And contests: do many steps
     beat one, and a random search; does another loss find as much; is every picture fooled without a bound; does a larger budget help?
-    The budgets are the network's own: those in which its gradients fool some, but not most. Some looks give only a suspicion, such as a step that
-    does not do what the gradient says: it falls where steps along the gradient fool many that noise does not, and no contest speaks against them.
+    The budgets are the network's own: those in which its gradients fool some, but not most. Scores that hardly differ are stretched for the contests.
+    Some looks give only a suspicion, such as a step that does not do what the gradient says: it falls where steps along the gradient fool many that
+    noise does not, and no contest speaks against them.
 
     x: pictures `[N, C, H, W]` in [0, 1], y: their classes `[N]`. Those that the network gets wrong are left out, and of the rest the first
     `most` are used (None: 200, of large pictures fewer; for contests 64). A network that can refuse has an attribute `refuses`, the number of that answer; a refused picture has not fooled it.
@@ -89,11 +90,12 @@ def gradient_masking_report(
         settled = any(c.finding and not c.open for c in checks)
         if attack or (attack is None and not settled):
             few = x[:IN_CONTESTS], y[:IN_CONTESTS]
-            shares = contests(asked, *few, source, steps=steps, queries=queries)
+            loss = unscaled(asked, *few, together=numbers["company"] > LIMITS["company"])
+            shares = contests(asked, *few, source, steps=steps, queries=queries, loss=loss)
             found = of_contests(shares, steps, len(few[0]))
             suspected = [c for c in checks if c.finding and not settled]
             if suspected and not any(c.finding for c in found):
-                succeeds, told = of_lead(beside_noise(asked, *few, source, shares["many steps"], steps=steps), suspected)
+                succeeds, told = of_lead(beside_noise(asked, *few, source, shares["many steps"], steps=steps, loss=loss), suspected)
                 checks = [c._replace(finding="") if told else c for c in checks] + [succeeds]
             checks += found
     findings = [c.finding for c in checks if c.finding]
