@@ -15,7 +15,7 @@ from benchmarks.hiding import Double
 from course_utils import data, defenses, models, runtime
 from course_utils.defenses.masking import findings
 from course_utils.defenses.masking.asking import Asked
-from course_utils.defenses.masking.contests import unscaled
+from course_utils.defenses.masking.contests import freed
 from course_utils.runtime import generator
 from tests.test_attacks import some
 from tests.test_masking import Before, Lies, Sealed
@@ -144,21 +144,19 @@ def test_one_picture_proves_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("scores", "together", "factor"),
+    ("scores", "together", "factors"),
     [
-        ([[5.0, 1.0, 0.0], [3.0, -1.0, -2.0]], False, 1),  # a lead of 4 stays
-        ([[0.003, 0.001, 0.0], [0.002, 0.0, -0.001]], False, 1000),  # one of 0.002 becomes 2
-        ([[5.0, 1.0, 0.0], [3.0, -1.0, -2.0]], True, 0.5),  # and so does one of 4 where the pictures share their gradients
-        ([[1.0, 0.999, -1.0], [1.0, 0.999, -1.0]], False, 1),  # saturated: two scores at one ceiling
-        ([[0.0, 0.0, 0.0], [0.0, 0.0, 0.0]], True, 1),  # nothing to stretch
+        ([[5.0, 1.0, 0.0], [2.0, -1.0, -2.0]], False, [1, 1]),  # leads of 4 and 3 stay
+        ([[0.004, 0.002, 0.0], [0.002, -0.002, -0.003]], False, [1000, 500]),  # leads of 0.002 and 0.004 become 2, each for itself
+        ([[5.0, 1.0, 0.0], [8.0, 7.0, -2.0]], True, [0.5, 2.0]),  # and so do larger ones where the pictures share their gradients
+        ([[1.0, 0.999, -1.0], [1.0, 0.999, -1.0]], False, [1, 1]),  # saturated: two scores at one ceiling
+        ([[0.0, 0.0, 0.0], [0.0, 0.0, 0.0]], True, [1, 1]),  # nothing to scale
     ],
 )
-def test_the_contests_do_not_depend_on_the_scale_of_the_scores(scores: list, together: bool, factor: float) -> None:
-    table = torch.tensor(scores)
-    net = Before(lambda x: table[: len(x)] + 0 * x.sum(), nn.Identity())
-    y = torch.zeros(2, dtype=torch.long)
-    loss = unscaled(Asked(net), torch.zeros(2, 1, 2, 2), y, together)
-    torch.testing.assert_close(loss(table, y), F.cross_entropy(factor * table, y, reduction="none"))
+def test_the_contests_do_not_depend_on_the_scale_of_the_scores(scores: list, together: bool, factors: list) -> None:
+    table, y = torch.tensor(scores), torch.zeros(2, dtype=torch.long)
+    loss = freed(Asked(Before(lambda x: table[: len(x)] + 0 * x.sum(), nn.Identity())), torch.zeros(2, 1, 2, 2), y, together)
+    torch.testing.assert_close(loss(table, y), F.cross_entropy(torch.tensor(factors)[:, None] * table, y, reduction="none"))
 
 
 def test_small_shares_are_not_called_none() -> None:

@@ -21,14 +21,18 @@ def cross_entropy(scores: Tensor, y: Tensor) -> Tensor:
     return F.cross_entropy(scores, y, reduction="none")
 
 
-def stretched(by: float) -> Value:
-    """The cross-entropy of scores that are multiplied by a number."""
-    return cross_entropy if by == 1 else lambda scores, y: cross_entropy(by * scores, y)
-
-
 def margin(scores: Tensor, y: Tensor) -> Tensor:
     """max Z_k - Z_y over k != y, `[N]`: above 0 where the picture is taken for another class."""
     return lead(scores, y, targeted=False)
+
+
+def scaled(scores: Tensor, y: Tensor) -> Tensor:
+    """The cross-entropy of scores that are scaled, each picture's for itself, until the right class is 2 ahead or 2 behind, `[N]`.
+
+    It then looks at the runner-up, and is not flat yet, whatever the size of the scores is.
+    """
+    ahead = margin(scores, y).detach().abs().clamp_min(torch.finfo(scores.dtype).tiny)
+    return cross_entropy(2 * (scores - scores.gather(1, y[:, None])) / ahead[:, None], y)
 
 
 class Asked:

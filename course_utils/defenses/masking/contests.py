@@ -7,12 +7,12 @@ from torch import Tensor
 
 from ...attacks.balls import MaxBall
 from ...attacks.common import each
-from .asking import Asked, Value, cross_entropy, margin, stretched
+from .asking import Asked, Value, cross_entropy, margin, scaled
 from .looks import coins, inside, spread
 
 LEVELS = (2, 8, 16, 32, 64, 128, 255)  # the budgets, in grey levels
 TOP, BELOW_HALF = LEVELS[-1], 112
-APART = 2.0  # how far the right class is ahead in scaled scores: the cross-entropy then looks at the runner-up, and is not flat yet
+CLOSE = 2.0  # scores in which the right class is less ahead are scaled
 SATURATED = 0.1  # of the scores' spread: a smaller lead says that several scores have run into the same ceiling
 
 
@@ -95,17 +95,17 @@ def contests(asked: Asked, x: Tensor, y: Tensor, source: torch.Generator, *, ste
     return found
 
 
-def unscaled(asked: Asked, x: Tensor, y: Tensor, together: bool) -> Value:
+def freed(asked: Asked, x: Tensor, y: Tensor, together: bool) -> Value:
     """The cross-entropy, freed of a mere scale of the scores that nothing is hidden by.
 
-    Of scores a thousand times smaller it hardly looks at the runner-up: it lifts all other classes alike. Those are stretched until the median lead
-    of the right class is 2. together: the pictures' scores depend on each other, so that a sure picture's gradient drowns in those of its neighbours;
-    then larger leads are drawn together to 2 as well. Leads that are small since the scores are saturated are left as they are: that does hide.
+    Of scores a thousand times smaller it hardly looks at the runner-up: it lifts all other classes alike. So scores that lie close together are
+    scaled. together: the pictures' scores depend on each other, so that a sure picture's gradient drowns in those of its neighbours; those are scaled
+    as well, however large they are. Scores that lie together since they are saturated are left as they are: that does hide.
     """
     scores = asked.scores(x)
-    lead = -margin(asked.classes(scores), y).nan_to_num(0, 0, 0).median().item()
-    alone = lead >= APART and not together
-    return cross_entropy if alone or lead <= SATURATED * spread(scores).item() else stretched(APART / lead)
+    ahead = -margin(asked.classes(scores), y).nan_to_num(0, 0, 0).median().item()
+    close = together or ahead < CLOSE
+    return scaled if close and ahead > SATURATED * spread(scores).item() else cross_entropy
 
 
 def beside_noise(asked: Asked, x: Tensor, y: Tensor, source: torch.Generator, many: Shares, *, steps: int, loss: Value = cross_entropy) -> dict[int, tuple[float, float]]:

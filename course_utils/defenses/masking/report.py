@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from ... import runtime
 from ...runtime import Labels, check_batch, check_count
 from .asking import Asked, takes
-from .contests import Shares, beside_noise, contests, unscaled
+from .contests import Shares, beside_noise, contests, freed
 from .findings import LIMITS, Check, of_contests, of_lead, of_looks
 from .looks import Numbers, foretold, jumps, present, refusal, same_twice, sizes
 
@@ -63,7 +63,7 @@ def gradient_masking_report(
 
     Direct looks: is there a gradient, finite and not 0; is it the same twice; does a small step do what it says? And contests: do many steps
     beat one, and a random search; does another loss find as much; is every picture fooled without a bound; does a larger budget help?
-    The budgets are the network's own: those in which its gradients fool some, but not most. Scores that hardly differ are stretched for the contests.
+    The budgets are the network's own: those in which its gradients fool some, but not most. Scores that lie close together are scaled for the contests.
     Some looks give only a suspicion, such as a step that does not do what the gradient says: it falls where steps along the gradient fool many that
     noise does not, and no contest speaks against them.
 
@@ -90,7 +90,7 @@ def gradient_masking_report(
         settled = any(c.finding and not c.open for c in checks)
         if attack or (attack is None and not settled):
             few = x[:IN_CONTESTS], y[:IN_CONTESTS]
-            loss = unscaled(asked, *few, together=numbers["company"] > LIMITS["company"])
+            loss = freed(asked, *few, together=numbers["company"] > LIMITS["company"])
             shares = contests(asked, *few, source, steps=steps, queries=queries, loss=loss)
             found = of_contests(shares, steps, len(few[0]))
             suspected = [c for c in checks if c.finding and not settled]
