@@ -52,12 +52,12 @@ HIGH = {"m": 10, "hot": 600.0, "cold": 600.0, "mean": -0.3, "rate": 0.06, "last"
 PLANS: dict[str, Plan] = {}
 # The paper's: ranges are given there (rates 0.01 to 0.04, falling by 0.998 an epoch; momentum 0.6 to 0.95; T and m by n); these lie within.
 FULL: dict[str, Plan] = {}
-for source, epochs in (("mnist", {2: 12, 3: 12, 20: 20, 30: 45}), ("digits", {2: 20, 3: 30, 20: 80, 30: 48})):
+for source, epochs in (("mnist", {2: 12, 3: 12, 20: 90, 30: 80}), ("digits", {2: 20, 3: 30, 20: 80, 30: 48})):
     for n, some in epochs.items():
         PLANS[f"memory-{source}-n{n}"] = Plan(n, WIDE[source], some, cooling=some // 2, **(LOW if n < 20 else HIGH))
         early = {"m": 3, "hot": 300.0, "cold": 60.0, "cooling": 200} if n < 20 else {"m": 30, "hot": 600.0, "cold": 600.0, "cooling": 200}
         FULL[f"memory-{source}-n{n}"] = Plan(n, 2000, 3000, mean=-0.3, rate=0.03, last=0.03 * 0.998**3000, momentum=(0.6, 0.95), batch=1000, **early)
-PLANS["memory-mnist-n30"] = PLANS["memory-mnist-n30"]._replace(cooling=25, last=0.0015186)
+PLANS["memory-mnist-n30"] = PLANS["memory-mnist-n30"]._replace(cooling=45, last=0.0015186)
 NAMES = tuple(PLANS)
 
 
