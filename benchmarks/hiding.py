@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from course_utils import defenses, training
+from course_utils import defenses, models, training
 from course_utils.runtime import generator
 
 Change = Callable[[Tensor], Tensor]
@@ -106,12 +106,7 @@ def straight(change: Change) -> Callable[[nn.Module], nn.Module]:
 
 def bent(model: nn.Module, bend: Callable[[], nn.Module]) -> nn.Module:
     """The network with another bend in the place of every ReLU."""
-    model = copy.deepcopy(model)
-    for module in list(model.modules()):
-        for name, child in module.named_children():
-            if isinstance(child, nn.ReLU):
-                setattr(module, name, bend())
-    return model
+    return models.with_activations(model, lambda name, relu: bend())
 
 
 def stairs(levels: int, steep: float) -> Change:

@@ -1,12 +1,12 @@
 """Chapter 22's dense associative memories at full scale, on MNIST: errors, what is stored, which change fools which, and what a LeNet sees at the boundary.
 
-`COURSE_DATA_DIR=... python -m experiments.memory_table`; with a number, on so many test pictures. `--full` takes the memories that
+`COURSE_DATA_DIR=... python -m experiments.memory_table`; with a number, so many test pictures walk to the boundary. `--full` takes the memories that
 `python -m experiments.train_memory NAME --full` left in the downloads folder, and puts their numbers under names that begin with `full_`.
 """
 
 from __future__ import annotations
 
-import sys
+import argparse
 
 import torch
 import torch.nn.functional as F
@@ -88,5 +88,8 @@ def main(count: int, full: bool) -> None:
 
 
 if __name__ == "__main__":
-    given = [word for word in sys.argv[1:] if word.isdigit()]
-    main(int(given[0]) if given else COUNT, "--full" in sys.argv)
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("count", nargs="?", type=int, default=COUNT, help="test pictures that walk to the boundary")
+    options.add_argument("--full", action="store_true", help="the memories of the paper's size, from the downloads folder")
+    given = options.parse_args()
+    main(given.count, given.full)

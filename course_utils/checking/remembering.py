@@ -50,10 +50,11 @@ def remembered(
 
 
 def active() -> Iterator[Case]:
-    """Activations of every kind: one that outweighs all, many alike, exact halves and nearly halves, in tiny and in huge numbers."""
+    """Activations of every kind: one that outweighs all, many alike, exact halves (also of two) and nearly halves, in tiny and in huge numbers."""
     chance = generator(1)
     yield {"activations": torch.rand(6, 9, generator=chance) ** torch.tensor([0.2, 1, 3, 6, 15, 40])[:, None]}
     yield {"activations": torch.tensor([[1.0, 1, 0, 0], [0, 0, 4, 0], [2, 1, 1, 0], [1, 1, 1, 1], [0, 5, 3, 1]])}
+    yield {"activations": torch.tensor([[1.0, 1], [3, 1], [1, 0]])}
     yield {"activations": 1e-25 * torch.rand(5, 30, generator=chance) ** 4}
     yield {"activations": 1e20 * torch.rand(4, 12, generator=chance) ** 8}
     yield {"activations": torch.tensor([[1.0, 1 + 1e-9, 0], [1 + 1e-9, 0.5, 0.5]], dtype=torch.float64)}
