@@ -110,7 +110,7 @@ def decay(source: str, quick: bool) -> tuple[dict[str, float], int]:
 
 
 TRAININGS = {"compare": compare, "epochs": epochs, "decay": decay}
-PARTS: dict[str, Callable[[bool], tuple[dict[str, float], int]]] = {
+PARTS: dict[str, Callable[..., tuple[dict[str, float], int]]] = {
     **{f"{name}_{source}": partial(part, source) for name, part in TRAININGS.items() for source in WORLDS}, **bounded_rows.PARTS,
 }  # fmt: skip
 
@@ -119,13 +119,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("parts", nargs="*", default=list(PARTS), help=", ".join(PARTS))
     parser.add_argument("--quick", action="store_true", help="few pictures and epochs")
+    parser.add_argument("--signs", type=int, help="on how many signs the tables of patches rest (24 with --quick, else 500)")
     given = parser.parse_args()
     for part in given.parts:
         runtime.seed_everything(0)
-        numbers, count = PARTS[runtime.pick("part", part, PARTS)](given.quick)
+        counted = {"signs": given.signs} if given.signs and part in bounded_rows.TABLES else {}
+        numbers, count = PARTS[runtime.pick("part", part, PARTS)](given.quick, **counted)
         key = next((name for name in TRAININGS if part.startswith(name)), "")
         named = {f"{key}_{name}" if key else f"{part}_{name}": value for name, value in numbers.items()}
-        command = f"python -m experiments.activations_table {part}" + " --quick" * given.quick
+        command = f"python -m experiments.activations_table {part}" + " --quick" * given.quick + "".join(f" --{name} {value}" for name, value in counted.items())
         add("activations", part, named, source="CIFAR-10, GTSRB and drawn signs; strangers: MNIST, ORL faces, CIFAR-10", count=count, seed=0, command=command)
         print(part, len(named), "numbers", flush=True)
 

@@ -84,10 +84,10 @@ def from_scratch(source: str, quick: bool) -> dict[str, nn.Module]:
     return made
 
 
-def table(way: str, source: str, quick: bool, scratch: bool = False) -> tuple[dict[str, float], int]:
-    """Rows in percent, each of four outcomes that add up to 100, for patches and for stickers."""
+def table(way: str, source: str, quick: bool, scratch: bool = False, signs: int | None = None) -> tuple[dict[str, float], int]:
+    """Rows in percent, each of four outcomes that add up to 100, for patches and for stickers. signs: on how many, 24 in a quick run and else 500."""
     whole = from_scratch(source, quick) if scratch else {name: models.load(net) for name, net in NETS[source].items()}
-    nets, x, y, numbers = asked(whole, CLASSES[way, source], SOURCES[source], 24 if quick else 500)
+    nets, x, y, numbers = asked(whole, CLASSES[way, source], SOURCES[source], signs or (24 if quick else 500))
     relu, bound, twin = nets["original"], nets["bounded"], nets["twin"]
     steps, generations = (30, 5) if quick else (150, 30)
     for attack, make in (("patch", partial(patched, steps=steps)), ("stickers", partial(stuck, generations=generations))):
@@ -163,7 +163,8 @@ def largest(net: nn.Module, x: Tensor) -> float:
     return seen[name].max().item()
 
 
-PARTS: dict[str, Callable[[bool], tuple[dict[str, float], int]]] = {
-    **{f"{way}_{source}": partial(table, way, source) for way, source in CLASSES}, "forty_gtsrb_scratch": partial(table, "forty", "gtsrb", scratch=True), "all_signs_scratch": partial(table, "all", "signs", scratch=True),
-    **{f"strangers_{source}": partial(strangers, source) for source in SOURCES},
+TABLES: dict[str, Callable[..., tuple[dict[str, float], int]]] = {
+    **{f"{way}_{source}": partial(table, way, source) for way, source in CLASSES},
+    "forty_gtsrb_scratch": partial(table, "forty", "gtsrb", scratch=True), "all_signs_scratch": partial(table, "all", "signs", scratch=True),
 }  # fmt: skip
+PARTS: dict[str, Callable[..., tuple[dict[str, float], int]]] = {**TABLES, **{f"strangers_{source}": partial(strangers, source) for source in SOURCES}}
