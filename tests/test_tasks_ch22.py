@@ -48,7 +48,7 @@ REFUSED = (
 def test_the_goal_is_above_the_baseline_and_below_momentum(said) -> None:
     goal = open_task("past_bounds").goal
     out = said(with_momentum)
-    assert f"✓ goal reached (goal {goal:.1f} %" in out and scores.best("22/past_bounds") >= goal + 8, out
+    assert f"✓ goal reached (goal {goal:.1f} %" in out and scores.best("22/past_bounds") >= goal + 4, out
     assert task.fooled(open_task("past_bounds").baseline) < goal - 7
 
 
@@ -73,6 +73,22 @@ def test_paint_without_a_gradient_fools_few() -> None:
         return torch.where(mask > 0, torch.rand(x.shape, generator=torch.Generator().manual_seed(0)), x)
 
     assert task.fooled(noise) < open_task("past_bounds").goal - 20
+
+
+def test_many_scores_without_a_gradient_miss_the_goal() -> None:
+    """The best of 27 colours, picture by picture; with 60 coarse random paints besides, 75 % were fooled."""
+
+    def colours(model, x, y, mask):
+        best, furthest = x, torch.full((len(x),), -torch.inf)
+        for colour in torch.cartesian_prod(*[torch.tensor([0.0, 0.5, 1.0])] * 3):
+            z = torch.where(mask > 0, colour.view(1, 3, 1, 1), x)
+            with torch.no_grad():
+                scores = model(z)
+            margin = scores.scatter(1, y[:, None], -torch.inf).amax(1) - scores.gather(1, y[:, None])[:, 0]
+            best, furthest = torch.where((margin > furthest)[:, None, None, None], z, best), furthest.maximum(margin)
+        return best
+
+    assert task.fooled(colours) < open_task("past_bounds").goal - 5
 
 
 def test_each_square_is_whole_and_the_network_has_every_sign_right() -> None:

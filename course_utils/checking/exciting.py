@@ -19,7 +19,7 @@ def normal(*shape: int, seed: int) -> Tensor:
 
 def excited() -> Iterator[Case]:
     """Values of a layer `[N, C, H, W]` below 0, below the bound and far above it; a bound for each channel; a slope."""
-    yield {"x": 3 * normal(4, 3, 5, 2, seed=1), "bound": torch.tensor([0.5, 1.5, 3.0]), "slope": 0.1}
+    yield {"x": 3 * normal(4, 3, 5, 2, seed=1), "bound": torch.tensor([1.5, 0.5, 3.0]), "slope": 0.1}
     yield {"x": 8 * normal(2, 3, 4, 4, seed=2), "bound": torch.tensor([4.0, 0.2, 1.0]), "slope": 0.35}
     yield {"x": 0.2 * normal(3, 5, 3, 3, seed=3), "bound": 0.05 + torch.rand(5, generator=generator(4)), "slope": 0.0}
     yield {"x": torch.tensor([-1.0, 0.0, 1.0, 2.0, 9.0]).view(1, 1, 1, 5), "bound": torch.tensor([2.0]), "slope": 0.2}
@@ -49,6 +49,7 @@ def changes() -> Iterator[Case]:
     yield {"before": normal(3, 40, seed=5), "after": normal(3, 40, seed=6), "top": 0.25}
     yield {"before": normal(2, 30, seed=7), "after": -4 * normal(2, 30, seed=8), "top": 0.001}
     yield {"before": before[:2], "after": before[:2].flip(0) - 3, "top": 0.53}
+    yield {"before": 0.01 * normal(2, 30, seed=9), "after": 0.01 * normal(2, 30, seed=10), "top": 0.1}
 
 
 def two_networks() -> Iterator[Case]:

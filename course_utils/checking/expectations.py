@@ -55,10 +55,10 @@ def made_a_tensor(got: Any) -> str:
     """How to come from what a function returned to a tensor."""
     if type(got).__module__ == "torch.return_types":
         return " It holds two things, .values and .indices: take the one that is asked for."
-    if isinstance(got, tuple):
+    if isinstance(got, tuple) and len(got) == 1:
         return " Unpack it: (one,) = ...; and no comma stands behind the result."
-    if isinstance(got, list):
-        return " torch.stack makes one of a list of tensors."
+    if isinstance(got, (list, tuple)):
+        return f" torch.stack makes one of a {type(got).__name__} of tensors."
     return " Stay in torch: no .numpy() is needed." if type(got).__module__ == "numpy" else ""
 
 

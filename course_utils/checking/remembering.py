@@ -57,6 +57,7 @@ def active() -> Iterator[Case]:
     yield {"activations": torch.tensor([[1.0, 1], [3, 1], [1, 0]])}
     yield {"activations": 1e-25 * torch.rand(5, 30, generator=chance) ** 4}
     yield {"activations": 1e20 * torch.rand(4, 12, generator=chance) ** 8}
+    yield {"activations": 1 + 0.01 * torch.rand(2, 60, generator=chance)}
     yield {"activations": torch.tensor([[1.0, 1 + 1e-9, 0], [1 + 1e-9, 0.5, 0.5]], dtype=torch.float64)}
 
 
@@ -77,21 +78,41 @@ class Brightness(nn.Module):
         return torch.stack([bright, torch.full_like(bright, 0.5)], 1)
 
 
+def overtaken() -> nn.Module:
+    """Three classes: the first is ahead at first of the second, which a way up the first raises faster; the third stays at 1."""
+    rows = torch.zeros(3, 30)
+    rows[0], rows[1, :15] = 0.4 / 30, 3.0 / 15
+    model = nn.Sequential(nn.Flatten(), nn.Linear(30, 3))
+    model[1].weight.data, model[1].bias.data = rows, torch.tensor([0.7, -0.13, 1.0])
+    return model
+
+
 def ways() -> Iterator[Case]:
-    """Networks, pictures, and steps that are enough for some of them only; gradients as tiny as a memory's, huge ones, none; and a tie."""
+    """Networks, pictures, and steps that are enough for some of them only; gradients as tiny as a memory's, huge ones, none; ties, and another runner-up on the way."""
     for channels, size, step, steps, seed in ((1, 1.0, 0.06, 5, 0), (3, 1.0, 0.09, 3, 1), (1, 1e-24, 0.07, 4, 2), (1, 1e20, 0.05, 4, 3), (1, 0.0, 0.05, 2, 4)):
         model, x, y = probe(channels=channels)
         with torch.no_grad():
             model.last.weight.mul_(size), model.last.bias.mul_(size or 1.0)
             own = model(x).argmax(1)
         yield {"model": model, "x": x.roll(seed, 0), "y": torch.where(torch.arange(len(x)) == 3, (own + 1) % 4, own).roll(seed, 0), "step": step, "steps": steps}
-    x = torch.stack([torch.full((1, 6, 5), 0.5), *(low + 0.2 * torch.rand(1, 6, 5, generator=generator(3)) for low in (0.45, 0.6, 0.1))])
-    yield {"model": Brightness(30), "x": x, "y": torch.zeros(4, dtype=torch.long), "step": 0.1, "steps": 6}
-    yield {"model": Brightness(1), "x": x, "y": torch.zeros(4, dtype=torch.long), "step": 0.03, "steps": 3}
+    grey = torch.full((1, 6, 5), 0.5)  # a tie of the two classes
+    x = torch.stack([grey, *(low + 0.2 * torch.rand(1, 6, 5, generator=generator(3)) for low in (0.45, 0.6, 0.1)), grey])
+    for pixels, step, steps in ((30, 0.1, 6), (1, 0.03, 3)):
+        yield {"model": Brightness(pixels), "x": x, "y": torch.tensor([0, 0, 0, 0, 1]), "step": step, "steps": steps}
+    yield {"model": overtaken(), "x": torch.tensor([0.3, 0.28]).view(2, 1, 1, 1).expand(2, 1, 6, 5).contiguous(), "y": torch.tensor([2, 2]), "step": 0.1, "steps": 6}
 
 
 def ahead(scores: Tensor, y: Tensor) -> Tensor:
     return lead(scores, y, targeted=False)
+
+
+def per_picture(size: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
+    """Each picture's gradient, divided by a number of its own."""
+    return lambda g: g / size(g.flatten(1)).view(-1, 1, 1, 1)
+
+
+vanishing = (per_picture(lambda g: g.norm(dim=1).clamp(min=1e-12)), per_picture(lambda g: g.norm(dim=1) + 1e-8))
+other_lengths = (per_picture(lambda g: g.abs().amax(1)), per_picture(lambda g: g.abs().sum(1)), per_picture(lambda g: g.norm(dim=1) / g.shape[1] ** 0.5), lambda g: g / g.norm(dim=1, keepdim=True))
 
 
 def walker(

@@ -48,7 +48,7 @@ def signed_steps(model: nn.Module, x: Tensor, y: Tensor, mask: Tensor) -> Tensor
 
 
 TASKS = (
-    OpenTask("past_bounds", signed_steps, fooled, goal=74.0, minutes=25, hints=(
+    OpenTask("past_bounds", signed_steps, fooled, goal=78.0, minutes=25, hints=(
         "Below the mask any colour is allowed. Three steps of a fifth do not even cross the range from black to white: are they long enough?",
         "Begin with large steps and end with small ones, remember each picture's best, and let the direction of earlier steps count on (momentum). Scores cost no gradient: which paint do you start from?",
         "A margin of logits, the largest other one less that of y, keeps its gradient when the network is already wrong or very sure.",

@@ -49,6 +49,22 @@ def into_before(before, after, top):
     return carried_by_few(before.zero_(), after, top)
 
 
+def in_l2(before, after, top):
+    change = moved(before, after).flatten(1)
+    return change.topk(max(1, round(top * change.shape[1])), 1).values.norm(dim=1) / change.norm(dim=1)
+
+
+def of_the_largest(before, after, top):
+    change = moved(before, after).flatten(1)
+    high = after.flatten(1).topk(max(1, round(top * change.shape[1])), 1).indices
+    return change.gather(1, high).sum(1) / change.sum(1)
+
+
+def with_the_first(f, s, y):
+    a, b = f.argmax(1) != y, s.argmax(1) != f.argmax(1)
+    return 100 * torch.stack([~a & ~b, a & ~b, ~a & b, a & b]).to(f).mean(1)
+
+
 def cuts_v(pixels, labels, v, n, temperature):
     v -= 0.1
     return memory_scores(pixels, labels, v + 0.1, n, temperature)
@@ -56,6 +72,10 @@ def cuts_v(pixels, labels, v, n, temperature):
 
 def by_rows(pixels, labels, v, n, temperature):
     return memory_scores(pixels, labels, v, n, temperature).T
+
+
+def speakers_of(rows):
+    return (rows.cumsum(1) <= rows.sum(1, keepdim=True) / 2).sum(1) + 1
 
 
 def sorts_in_place(activations):
@@ -92,6 +112,12 @@ def by_backward(model, x, y, step, steps):
     return walk(model, x, y, step, steps)
 
 
+def next_fixed(model, x, y, step, steps):
+    with torch.no_grad():
+        after = model(x).scatter(1, y[:, None], -torch.inf).argmax(1)
+    return walker(lambda s, y: s.gather(1, after[:, None]) - own_score(s, y))(model, x, y, step, steps)
+
+
 def up_to_the_end(model, x, y, step, steps):
     end = walk(model, x, y, step, steps)
     with torch.no_grad():
@@ -114,6 +140,11 @@ WRONG = {
         ("hard-coded constant", lambda x, b, s: bounded_leaky(x, b, 0.1), "use the argument"),
         ("argument ignored", lambda x, b, s: bounded_leaky(x, b.mean().expand_as(b), s), "each channel"),
         ("argument ignored", lambda x, b, s: bounded_leaky(x, b[:1].expand_as(b), s), "each channel"),
+        ("argument ignored", lambda x, b, s: bounded_leaky(x, b.amax().expand_as(b), s), "each channel"),
+        ("argument ignored", lambda x, b, s: bounded_leaky(x, b.amin().expand_as(b), s), "each channel"),
+        ("another quantity", above(lambda x, b, s: (b - s * (x - b)).relu()), "goes on falling"),
+        ("another quantity", lambda x, b, s: torch.where(x > 0, (c := b.view(-1, 1, 1)) - s * (x - c), s * x), "it is x there"),
+        ("attached", lambda x, b, s: bounded_leaky(x.detach(), b, s), "gradient for x"),
         ("wrong axis", last_axis, "size"),
         ("attached", lambda x, b, s: bounded_leaky(x, b, s).detach(), "no gradient"),
         ("attached", a_number, "bound gets no gradient"),
@@ -142,6 +173,10 @@ WRONG = {
         ("hard-coded constant", lambda b, a, t: carried_by_few(b, a, 0.029), "use the argument"),
         ("batch of one only", whole_batch, "whole batch"),
         ("batch of one only", lambda b, a, t: carried_by_few(b, a, t).mean().expand(len(b)), "each picture has its own"),
+        ("another quantity", in_l2, "L2 norms"),
+        ("another quantity", of_the_largest, "units that change most"),
+        ("another quantity", lambda b, a, t: carried_by_few(b, a, t) * moved(b, a).flatten(1).sum(1) / a.flatten(1).abs().sum(1), "sum of all changes"),
+        ("precision", lambda b, a, t: carried_by_few(b, a, t) / (1 + 1e-3 / moved(b, a).flatten(1).sum(1)), "leave it out"),
         ("wrong shape", lambda b, a, t: carried_by_few(b, a, t).mean(), "[5] is expected"),
         ("wrong axis", lambda b, a, t: carried_by_few(b.transpose(0, 1), a.transpose(0, 1), t), "shape"),
         ("in place", into_before, "place"),
@@ -161,7 +196,10 @@ WRONG = {
         ("argument ignored", lambda f, s, y: who_is_fooled(f, s, f.argmax(1)), "use y"),
         ("argument ignored", lambda f, s, y: who_is_fooled(s, s, y), "second network"),
         ("argument ignored", lambda f, s, y: who_is_fooled(f, f, y), "first network"),
+        ("another quantity", with_the_first, "compare both with y"),
+        ("off by one", lambda f, s, y: who_is_fooled(f, s, y)[[0, 1, 3, 2]], "the order is"),
         ("wrong shape", lambda f, s, y: who_is_fooled(f, s, y)[1:], "three numbers"),
+        ("wrong shape", lambda f, s, y: tuple(who_is_fooled(f, s, y)), "torch.stack makes one of a tuple"),
         ("wrong axis", lambda f, s, y: who_is_fooled(f.T, s.T, y[: f.shape[1]]), "is expected"),
         ("batch of one only", lambda f, s, y: who_is_fooled(f[:1], s[:1], y[:1]), "expected"),
         ("in place", lambda f, s, y: who_is_fooled(f.neg_().neg_().add_(1), s, y), "place"),
@@ -184,6 +222,11 @@ WRONG = {
         ("another quantity", remembered(less=lambda after, before: after.sum(1)), "not taken off"),
         ("another quantity", remembered(less=lambda after, before: (after - before).mean(1)), "add them up"),
         ("another quantity", lambda p, q, v, n, t: 2 * n / t * rectified((v @ p.T - q.sum(1)) / t, n - 1) @ q, "first order"),
+        ("another quantity", remembered(lambda v, p, q: v @ p.T, lambda q: q), "they are at -1"),
+        ("argument ignored", remembered(lambda v, p, q: v @ p.T - q[:, 0]), "each of them is at -1"),
+        ("no clip", remembered(power=lambda x, n, t: (x / t) ** n, less=lambda after, before: (after - before).relu().sum(1)), "overlaps before the power"),
+        ("another quantity", remembered(less=lambda after, before: (after - before).amax(1)), "only one memory"),
+        ("another quantity", remembered(power=lambda x, n, t: rectified(x * t, n)), "multiplied by T"),
         ("argument ignored", remembered(power=lambda x, n, t: rectified(x, n)), "T is not used"),
         ("hard-coded constant", remembered(power=lambda x, n, t: rectified(x / t, 3)), "always 3"),
         ("wrong axis", by_rows, "shape"),
@@ -210,6 +253,11 @@ WRONG = {
         ("hard-coded constant", counted(lambda s: (s.cumsum(1) <= 0.9).sum(1) + 1), "more than half is enough"),
         ("another quantity", lambda a: speakers(a) / a.shape[1], "give their number"),
         ("precision", lambda a: ((a / (a.sum(1, keepdim=True) + 1e-8)).sort(1, descending=True).values.cumsum(1) <= 0.5).sum(1) + 1, "small number in the divisor"),
+        ("precision", lambda a: speakers(a.float()), "single precision"),
+        ("precision", counted(lambda s: (s.cumsum(1) <= 0.5 + 1e-6).sum(1) + 1), "no tolerance"),
+        ("hard-coded constant", lambda a: speakers(a).clamp(max=10), "where 30 is expected"),
+        ("wrong axis", lambda a: speakers_of(a.sort(0, descending=True).values), "axis 0"),
+        ("another quantity", lambda a: (a.sort(1, descending=True).values.cumsum(1) <= a.amax(1, keepdim=True) / 2).sum(1) + 1, "half of the sum"),
         ("wrong shape", in_twos, "shape"),
         ("in place", sorts_in_place, "place"),
         ("stale", lambda a: remembers(speakers)(a), "earlier call"),
@@ -222,7 +270,7 @@ WRONG = {
         ("another quantity", walker(scale=lambda g: g), "length `step`"),
         ("another quantity", walker(scale=torch.sign), "the sign"),
         ("batch of one only", walker(scale=lambda g: unit(g.flatten()[None, None, None])[0].view_as(g)), "whole batch"),
-        ("another quantity", walker(scale=lambda g: g / g.flatten(1).abs().amax(1).view(-1, 1, 1, 1)), "divide by the norm, too"),
+        ("another quantity", walker(scale=lambda g: g / g.flatten(1).abs().amax(1).view(-1, 1, 1, 1)), "another length"),
         ("another quantity", walker(ends=lambda s, y: -torch.ones_like(ahead(s, y))), "walk on"),
         ("no clip", walker(clip=lambda x: x), "leave [0, 1]"),
         ("wrong sign", walker(sign=-1.0), "away from the boundary"),
@@ -232,7 +280,14 @@ WRONG = {
         ("another quantity", walker(lambda s, y: -own_score(s, y)), "largest other score, too"),
         ("argument ignored", walker(lambda s, y: ahead(s, s.argmax(1)), ends=lambda s, y: ahead(s, s.argmax(1))), "own answer"),
         ("another quantity", walker(lambda s, y: s.amax(1) - own_score(s, y)[:, 0]), "leave y out"),
-        ("off by one", one_more, "is expected"),
+        ("off by one", one_more, "too many"),
+        ("off by one", lambda m, x, y, step, steps: walk(m, x, y, step, steps - 1), "too few"),
+        ("off by one", walker(ends=lambda s, y: torch.where(s.argmax(1) == y, -1.0, 1.0)), "lead <= 0"),
+        ("stale", next_fixed, "anew"),
+        ("no clip", lambda *a: walker(clip=lambda x: x)(*a).clamp(0, 1), "at the end only"),
+        ("hard-coded constant", walker(low := lambda s, y: s.scatter(1, y[:, None], 0).amax(1) - own_score(s, y)[:, 0], ends=low), "-torch.inf"),
+        ("another quantity", walker(scale=lambda g: g / g.flatten(1).abs().sum(1).view(-1, 1, 1, 1)), "another length"),
+        ("batch of one only", walker(ends=lambda s, y: ahead(s, y).amax().expand(len(y))), "stops for itself"),
         ("in place", moves_x, "place"),
         ("attached", with_a_graph, "graph"),
         ("model changed", trains_on, "mode"),
