@@ -19,6 +19,7 @@ from . import processes, wire
 
 WORDS = 2**22  # bytes that a submission may print
 PROCESSES = 64  # that it may have
+FILES, ON_DISK = 1000, 2**26  # in its folder, and their bytes
 THREADS = 4  # each reserves memory, of which there is a limit; digits need no more
 
 
@@ -37,11 +38,12 @@ class Session:
         self.deadline, self.patience, self.megabytes = deadline, patience, megabytes
         self.key = self.asked = 0
         self.why, self.tail, self.printed = "", b"", 0
+        self.folder = folder
         self.line, theirs = socket.socketpair()
         self.process = subprocess.Popen(
             [sys.executable, "-m", "course_utils.arena.child", str(theirs.fileno()), str(path), str(megabytes)],
             pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=folder,
-            start_new_session=True, env=surroundings(data),
+            start_new_session=True, env=surroundings(data) | {"TMPDIR": str(folder)},
         )  # fmt: skip
         theirs.close()
         for task in (self.drain, self.watch):
@@ -123,6 +125,8 @@ class Session:
                 self.end(f"it took more than {self.megabytes} MB of memory.")
             if len(family) > PROCESSES:
                 self.end(f"it started more than {PROCESSES} processes.")
+            if too_much(self.folder):
+                self.end(f"it wrote more than {FILES:,} files, or {ON_DISK // 2**20} MB.")
             time.sleep(0.25)
 
     def last_words(self, doing: str) -> str:
@@ -143,6 +147,19 @@ class Session:
             self.process.kill()
 
 
+def too_much(folder: Path) -> bool:
+    """Whether there are more files below a folder than a submission may write."""
+    count = size = 0
+    for here, folders, files in os.walk(folder):
+        count += len(folders) + len(files)
+        for name in files[:FILES]:
+            with contextlib.suppress(OSError):
+                size += os.lstat(os.path.join(here, name)).st_size
+        if count > FILES or size > ON_DISK:
+            return True
+    return False
+
+
 def as_bytes(values: Tensor) -> bytes:
     return values.detach().to("cpu", torch.float32).contiguous().numpy().tobytes()
 
@@ -153,6 +170,6 @@ def surroundings(data: str) -> dict[str, str]:
     path = os.pathsep.join(filter(None, (str(root), os.environ.get("PYTHONPATH", ""))))
     threads = os.environ.get("OMP_NUM_THREADS") or str(min(THREADS, os.cpu_count() or 1))
     return os.environ | {
-        "COURSE_DATA": data, "COURSE_ROOT": str(course_folder()), "MALLOC_ARENA_MAX": "2", "OMP_NUM_THREADS": threads, "PYTHONDONTWRITEBYTECODE": "1",
+        "COURSE_DATA": data, "COURSE_ROOT": str(course_folder()), "MALLOC_ARENA_MAX": "2", "OMP_NUM_THREADS": threads, **processes.POLITE, "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONPATH": path, "PYTHONUNBUFFERED": "1",
     }  # fmt: skip
