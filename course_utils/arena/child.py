@@ -20,7 +20,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from . import wire
+from . import processes, wire
 from .fence import fence
 from .straight import straight_through
 
@@ -167,6 +167,7 @@ def serve(line: socket.socket, answers: Answers) -> None:
 def main(number: str, path: str, megabytes: str) -> None:
     """Load, say so, and serve."""
     with socket.socket(fileno=int(number)) as line:
+        processes.end_with_parent()
         limit(int(megabytes))
         fence(Path.cwd())
         tell(line, wire.READY)

@@ -45,14 +45,21 @@ def give_up_rights(system: ctypes.CDLL) -> None:
         system.syscall(number, struct.pack("=Ii", 0x20080522, 0), struct.pack("=6I", 1 << READ_ALL, 1 << READ_ALL, 0, 0, 0, 0))
 
 
+def version() -> int:
+    """Landlock's, or a number below 1 where there is none."""
+    if not sys.platform.startswith("linux"):
+        return 0
+    return ctypes.CDLL(None, use_errno=True).syscall(CREATE, None, ctypes.c_size_t(0), VERSION)
+
+
 def keep_in(system: ctypes.CDLL, folder: Path) -> bool:
     """Landlock: files can be changed in `folder` and in OPEN only, and signals reach nobody outside."""
-    version = system.syscall(CREATE, None, ctypes.c_size_t(0), VERSION)
-    if version < 1:
+    known = version()
+    if known < 1:
         return False
-    rights = CHANGES | REFER * (version >= 2) | TRUNCATE * (version >= 3)
-    sizes = 24 if version >= 6 else 16 if version >= 4 else 8  # how long the description is that this version knows
-    ruleset = system.syscall(CREATE, struct.pack("=QQQ", rights, 0, SIGNALS)[:sizes], ctypes.c_size_t(sizes), 0)
+    rights = CHANGES | REFER * (known >= 2) | TRUNCATE * (known >= 3)
+    size = 24 if known >= 6 else 16 if known >= 4 else 8  # of the description that this version knows
+    ruleset = system.syscall(CREATE, struct.pack("=QQQ", rights, 0, SIGNALS)[:size], ctypes.c_size_t(size), 0)
     if ruleset < 0:
         return False
     try:

@@ -215,6 +215,7 @@ class Judge:
 
 def main() -> None:
     processes.adopt_orphans()
+    processes.end_with_parent()
     processes.close_memory()
     judge = Judge(json.loads(sys.stdin.readline()))
     judge.report |= {
