@@ -149,6 +149,7 @@ def test_a_submission_cannot_stop_those_who_watch(tmp_path) -> None:
     ("looks at labels", LEAKS, "looks at labels"),
     pytest.param("looks pictures up", LOOKS_UP, "of the clean pictures right", marks=LONG),
     pytest.param("remembers", REMEMBERS, "what it was shown before", marks=LONG),
+    pytest.param("turns after 60 calls", NOISY.replace("        self.net =", "        self.calls = 0\n        self.net =").replace("        return self.net((x + 0.2 * torch.randn_like(x)).clamp(0, 1))", "        self.calls += 1\n        return self.net(x).roll(int(self.calls > 60), 1)"), "after the attacks it gives", marks=LONG),
     pytest.param("a constant", "import torch\ndef load():\n    return lambda x: torch.eye(10)[[3] * len(x)]\n", "says 3 to all", marks=LONG),
     pytest.param("slow", quick("time.sleep(0.2 * len(x))"), "too slow", marks=LONG),
     pytest.param("hangs in import", "import time\ntime.sleep(1000)\n", "did not end in time", marks=LONG),
@@ -157,7 +158,7 @@ def test_a_submission_cannot_stop_those_who_watch(tmp_path) -> None:
     pytest.param("ends the judge", "import os, signal\nos.kill(os.getppid(), signal.SIGKILL)\ndef load():\n    pass\n", "was ended", marks=LONG),
 ])  # fmt: skip
 def test_nonsense_is_invalid(case, text, words, tmp_path) -> None:
-    found = judge(tmp_path, text, 16 if case == "remembers" else 8, pictures=20, memory=1000)
+    found = judge(tmp_path, text, 16 if case == "remembers" or "turns" in case else 8, pictures=20, memory=1000)
     assert found.verdict == "invalid" and words in found.report["reasons"][0], found
     assert (tmp_path / "out" / "report.html").read_text(encoding="utf-8").startswith("<!doctype html>")
 

@@ -15,10 +15,12 @@ def two_levels(x, at=0.4):
     return (x > at).to(x.dtype)
 
 
-def remembers(seen=[]):  # noqa: B006: that it is kept is the point
+def remembers():
+    seen = []
+
     def shield(x):
         seen.append(len(x))
-        return two_levels(x, 0.4 if len(seen) < 4 else 0.6)
+        return two_levels(x, 0.4 if len(seen) < 9 else 0.6)
 
     return shield
 

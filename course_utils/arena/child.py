@@ -140,7 +140,7 @@ def said(error: BaseException) -> str:
 
 def tell(line: socket.socket, what: int, notes: int = 0, values: Tensor | None = None, text: str = "") -> None:
     """Send a head, and numbers or words behind it."""
-    data = text.encode()[: wire.LETTERS] if values is None else values.detach().float().cpu().contiguous().numpy().tobytes()
+    data = text.encode(errors="replace")[: wire.LETTERS] if values is None else values.detach().float().cpu().contiguous().numpy().tobytes()
     rows, columns = (len(data), 0) if values is None else values.shape
     wire.send(line, wire.REPLY.pack(wire.MARK, what, notes, rows, columns) + data)
 

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from .. import __version__, runtime
 from . import processes, verdict, wire
-from .entrance import entrance, votes
+from .entrance import Entered, differs, entrance, votes
 from .material import Material, drawn_anew, examples
 from .programme import EPS, L2, PROGRAMME, Attack, Bout, NotRun
 from .proxy import Proxy, Stopped
@@ -39,6 +39,7 @@ class Judge:
     def __init__(self, settings: dict[str, Any]) -> None:
         self.settings, self.began = settings, time.monotonic()
         self.path, self.seconds = Path(settings["path"]), float(settings["seconds"])
+        self.entered: Entered
         self.report: dict[str, Any] = verdict.blank(settings)
         self.shown: list[dict[str, Any]] = []
         self.found: dict[str, tuple[Tensor, Tensor]] = {}  # attack -> numbers of the pictures, and what it made of them
@@ -103,6 +104,7 @@ class Judge:
         affordable = int(self.seconds / max(proxy.fastest, 1e-6) / 1200)  # a programme asks some thousand times about each picture
         n = max(20, min(int(self.settings["pictures"]), affordable, first))
         self.x, self.y, self.right = m.x[:n], m.y[:n], entered.scores[:n].argmax(1) == m.y[:n]
+        self.entered = entered
         verdict.entered(self.report, entered, first, n)
         self.tell()
         return Bout(proxy, Proxy(session, straight=True, chance=proxy.chance), m.others, m.seeds, chance, m.start, entered.random)
@@ -186,6 +188,8 @@ class Judge:
         self.bout.model.until = self.bout.straight.until = self.until - 0.08 * self.seconds
         self.report["curve"] = accuracy_curve(self.bout, self.x, self.y, self.found)
         self.bout.model.until = float("inf")
+        if not self.bout.random:
+            verdict.drifted(self.report, differs(votes(self.bout.model, self.x, 1), self.entered.scores[: len(self.x)].argmax(1)))
         self.tell()
 
     def check_again(self, session: Session) -> None:

@@ -96,7 +96,7 @@ class Session:
         try:
             yield
         except wire.TooLate:
-            self.end(f"{doing} did not end in time, and was stopped.")
+            self.end(f"{doing} did not end in time, and was stopped." if self.process.poll() is None else self.last_words(doing))
             raise Late(self.why) from None
         except wire.Gone:
             self.end(self.last_words(doing))
