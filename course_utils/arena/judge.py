@@ -30,7 +30,7 @@ START, FIRST = 38.0, 200  # seconds that Python and torch may take to start; cle
 AGAIN = 10.0  # seconds that a second process of the submission has at least
 VOTES = 5  # calls that decide what a network that is left to chance says
 SLOW = ((0.002, 1), (0.02, 2), (1e9, 5))  # seconds a picture takes, and how many times fewer are attacked at a time
-END, PART = 0.18, 0.025  # of all seconds: for what comes after the attacks, and at least for each attack
+END, PART, NEEDED_PART = 0.18, 0.012, 0.1  # of all seconds: for what comes after the attacks, and at least for each attack, and each that is needed
 
 
 class Judge:
@@ -122,8 +122,8 @@ class Judge:
             later = [other for other in PROGRAMME[place:] if other.name in only]
             now = time.monotonic()
             part = (2 if attack.name in verdict.NEEDED else 1) * (end - now) * attack.share / sum(other.share for other in later)
-            kept = PART * self.seconds * (len(later) - 1)
-            until = min(max(now + part, now + PART * self.seconds), end - kept) if len(later) > 1 else end
+            floors = [self.seconds * (NEEDED_PART if other.name in verdict.NEEDED else PART) for other in later]
+            until = min(max(now + part, now + floors[0]), end - sum(floors[1:])) if len(later) > 1 else end
             self.report["attacks"].append(self.attacked(attack, until))
             if attack.name == "square":
                 self.report["masking"] = masking(self.bout.model, self.x, self.y, self.bout.chance, time.monotonic() + 0.1 * self.seconds)
