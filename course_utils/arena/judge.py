@@ -135,6 +135,7 @@ class Judge:
         which = self.right.nonzero().flatten() if attack.left else torch.arange(min(attack.most, len(self.x)))
         done, made, note = [], [], ""
         self.bout.model.until = self.bout.straight.until = until
+        self.bout.each = (until - began) / max(1, len(which))
         try:
             if not len(which):
                 raise NotRun("no picture is left to fool")

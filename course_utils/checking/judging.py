@@ -40,6 +40,7 @@ def counts() -> Iterator[Case]:
     """How many of how many pictures are right, `[K]` each, and how many standard deviations the interval shall reach."""
     yield {"right": torch.tensor([0.0, 3.0, 20.0, 61.0, 199.0]), "count": torch.tensor([20.0, 10.0, 20.0, 100.0, 200.0]), "z": 1.96}
     yield {"right": torch.tensor([5.0, 1.0]), "count": torch.tensor([9.0, 1.0]), "z": 1.0}
+    yield {"right": torch.tensor([8.0]), "count": torch.tensor([11.0]), "z": 1.96}
     yield {"right": torch.tensor([50.0, 500.0, 7.0]), "count": torch.tensor([100.0, 1000.0, 7.0]), "z": 2.58}
 
 
@@ -47,6 +48,8 @@ def results() -> Iterator[Case]:
     """Accuracies left in the worst case and on clean pictures, some equal."""
     yield {"worst": torch.tensor([0.6, 0.7, 0.6, 0.1, 0.6]), "clean": torch.tensor([0.9, 0.8, 0.95, 1.0, 0.9])}
     yield {"worst": torch.tensor([0.3, 0.3, 0.3, 0.3]), "clean": torch.tensor([0.9, 0.9, 0.8, 0.9])}
+    yield {"worst": torch.tensor([0.7]), "clean": torch.tensor([0.9])}
+    yield {"worst": torch.tensor([0.5, 0.5 + 1e-9, 0.25, 0.25], dtype=torch.float64), "clean": torch.tensor([0.9, 0.9, 0.8, 0.8 + 1e-9], dtype=torch.float64)}
     yield {"worst": torch.tensor([0.0, 0.5, 0.25]), "clean": torch.tensor([0.99, 0.5, 0.75])}
     yield {"worst": (5 * torch.rand(14, generator=generator(1))).round() / 5, "clean": (3 * torch.rand(14, generator=generator(2))).round() / 3}
 
@@ -58,6 +61,7 @@ def claimed() -> Iterator[Case]:
     noise = torch.randn(x.shape, generator=generator(4))
     mixed = torch.stack([true[0], noise[1], -true[2], 0 * true[3], true[4] + 0.3 * noise[4], noise[5], true[6], 2 * true[7]])
     yield {"model": model, "x": x, "y": y, "gradient": mixed, "step": 0.05}
+    yield {"model": model, "x": x, "y": y, "gradient": mixed / 8, "step": 0.02}
     yield {"model": model, "x": x.flip(0), "y": y.flip(0), "gradient": mixed.roll(1, 0), "step": 0.11}
 
 
@@ -66,6 +70,7 @@ def programmes() -> Iterator[Case]:
     yield {"shares": torch.tensor([1.0, 4.0, 2.0, 3.0]), "needs": torch.tensor([0.5, 30.0, 1.0, 40.0]), "seconds": 20.0}
     yield {"shares": torch.tensor([2.0, 1.0, 1.0]), "needs": torch.tensor([100.0, 100.0, 100.0]), "seconds": 12.0}
     yield {"shares": torch.tensor([3.0, 0.5, 2.0, 2.0, 1.0]), "needs": torch.tensor([1.0, 1.0, 9.0, 1.0, 50.0]), "seconds": 15.0}
+    yield {"shares": torch.tensor([2.0]), "needs": torch.tensor([7.0]), "seconds": 5.0}
     yield {"shares": torch.tensor([1.0, 1.0]), "needs": torch.tensor([0.25, 0.5]), "seconds": 60.0}
 
 
