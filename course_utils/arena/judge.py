@@ -123,7 +123,7 @@ class Judge:
             now = time.monotonic()
             part = (2 if attack.name in verdict.NEEDED else 1) * (end - now) * attack.share / sum(other.share for other in later)
             floors = [self.seconds * (NEEDED_PART if other.name in verdict.NEEDED else PART) for other in later]
-            until = min(max(now + part, now + floors[0]), end - sum(floors[1:])) if len(later) > 1 else end
+            until = min(end, max(now + floors[0], min(now + part, end - sum(floors[1:])))) if len(later) > 1 else end
             self.report["attacks"].append(self.attacked(attack, until))
             if attack.name == "square":
                 self.report["masking"] = masking(self.bout.model, self.x, self.y, self.bout.chance, time.monotonic() + 0.1 * self.seconds)
