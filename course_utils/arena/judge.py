@@ -104,6 +104,7 @@ class Judge:
         affordable = int(self.seconds / max(proxy.fastest, 1e-6) / 1200)  # a programme asks some thousand times about each picture
         n = max(20, min(int(self.settings["pictures"]), affordable, first))
         self.x, self.y, self.right = m.x[:n], m.y[:n], entered.scores[:n].argmax(1) == m.y[:n]
+        self.unchanged = self.right.clone()
         self.entered = entered
         verdict.entered(self.report, entered, first, n)
         self.tell()
@@ -173,7 +174,7 @@ class Judge:
             right |= (far > L2) & self.right_before(which)
             row["median_distance"] = round(far[said != y].median().item(), 3) if bool((said != y).any()) else None
         verdict.counted(row, right)
-        self.shown += examples(attack, x, made, y, said)
+        self.shown += examples(attack, x, made, y, said, self.unchanged[which])
         if attack.counts:
             self.found[attack.name], self.said[attack.name] = (which, made), said
             self.right[which] &= right
