@@ -77,15 +77,16 @@ def believed(report: dict[str, Any]) -> None:
     rows = report.get("attacks")
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise Unbelievable("it lists no attacks")
-    tried = set()
+    settled = {str(row.get("name")) for row in rows if row.get("note") in verdict.EXCUSED}
     for row in rows:
         if row.get("pictures"):
             belongs(row, "accuracy", "interval", int(number(row, "pictures", 1, 1000)))
-            tried.add(str(row.get("name")))
+            if row["pictures"] >= min(count, verdict.FEWEST):
+                settled.add(str(row.get("name")))
             if row.get("counts") and row.get("of") == "all" and row["pictures"] == count and row["accuracy"] < worst - 1e-6:
                 raise Unbelievable(f"its worst case is better than what {str(row.get('name'))[:20]!r} left")
-    if report["verdict"] == "stands" and not {"pgd", "square", "transfer"} & tried:
-        raise Unbelievable("it stands, and nothing was tried")
+    if report["verdict"] == "stands" and (missing := [name for name in verdict.NEEDED if name not in settled]):
+        raise Unbelievable(f"it stands, and {', '.join(missing)} was not tried")
 
 
 def belongs(row: dict[str, Any], share: str, interval: str, count: int) -> None:
