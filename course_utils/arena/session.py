@@ -53,7 +53,7 @@ class Session:
 
     def expect(self, what: int, seconds: float) -> None:
         """Wait for READY or LOADED."""
-        self.reply(what, (0, 0), seconds, "loading (the file's import, or load())" if what == wire.LOADED else "the start of Python and torch")
+        self.reply(what, (0, 0), seconds, "loading (the file's import, or load(), which may take half of the seconds)" if what == wire.LOADED else "the start of Python and torch")
 
     def ask(self, x: Tensor, labels: Tensor, flags: int = 0) -> tuple[Tensor, int, int]:
         """Scores `[N, 10]` of pictures, the notes (see `wire`), and the key under which a gradient can be pulled. labels: decoys, never the truth."""
@@ -72,13 +72,13 @@ class Session:
         return None if what == wire.GONE else (found.view(-1, *wire.SHAPE).nan_to_num(0, 0, 0), notes)
 
     def request(self, what: int, flags: int, count: int, key: int, data: bytes) -> None:
-        with self.telling("one call of the network"):
+        with self.telling("one call of the network", self.patience):
             wire.send(self.line, wire.REQUEST.pack(wire.MARK, what, flags, count, key) + data, self.until(self.patience))
 
     def reply(self, wanted: int, form: tuple[int, int], seconds: float, doing: str) -> tuple[int, int, Tensor]:
         """A checked reply: what it is, its notes and numbers."""
         until = self.until(seconds)
-        with self.telling(doing):
+        with self.telling(doing, until - time.monotonic()):
             mark, what, notes, rows, columns = wire.REPLY.unpack(wire.receive(self.line, wire.REPLY.size, until))
             if mark == wire.MARK and what == wire.ERROR and rows <= wire.LETTERS and columns == 0:
                 raise Failure(f"{doing} failed: {wire.receive(self.line, rows, until).decode(errors='replace')}")
@@ -91,12 +91,12 @@ class Session:
         return min(time.monotonic() + seconds, self.deadline)
 
     @contextlib.contextmanager
-    def telling(self, doing: str):
+    def telling(self, doing: str, seconds: float):
         """What goes wrong in here is told as a Failure; the process is then ended."""
         try:
             yield
         except wire.TooLate:
-            self.end(f"{doing} did not end in time, and was stopped." if self.process.poll() is None else self.last_words(doing))
+            self.end(f"{doing} did not end in time ({seconds:.0f} s), and was stopped." if self.process.poll() is None else self.last_words(doing))
             raise Late(self.why) from None
         except wire.Gone:
             self.end(self.last_words(doing))
