@@ -12,7 +12,7 @@ from course_utils.arena.programme import PROGRAMME
 
 def report(left: dict[str, int], worst: int, says: str = "broken", note: str = "") -> dict:
     """A report of 100 pictures, of which each attack leaves so many."""
-    made = verdict.blank({"name": "x.py", "seconds": 60.0, "data": "drawn"}) | {"verdict": says, "reasons": ["So."], "clean_accuracy": 0.97, "clean_interval": [0.9, 1.0], "worst_case": worst / 100}
+    made = verdict.blank({"name": "x.py", "seconds": 60.0, "data": "drawn"}) | {"verdict": says, "reasons": ["So."], "clean_accuracy": 0.97, "clean_interval": [0.9, 1.0], "worst_case": worst / 100, "pictures": 100}
     made["worst_interval"] = verdict.wilson(worst, 100)
     for attack in PROGRAMME:
         line = verdict.row(attack, note if attack.left else "")
@@ -54,6 +54,11 @@ def test_a_verdict_that_hangs_on_chance_is_said(worst, close) -> None:
 def test_what_was_cut_is_said_of_what_stands() -> None:
     note = "cut after 0 of 35 pictures: its time was up"
     assert "Time was up for last stand" in said({"pgd": 80}, 80, says="stands", note=note) and "Time was up" not in said({"pgd": 0}, 0, note=note)
+
+
+def test_a_worst_case_of_fewer_pictures_is_said() -> None:
+    few = report({"pgd": 85, "square": 88}, 88, says="stands") | {"pictures": 25}
+    assert "the first 25 pictures" in " ".join(advice(few)) and "the first" not in said({"pgd": 85}, 85, says="stands")
 
 
 def test_nothing_is_said_of_what_is_invalid_or_was_not_attacked() -> None:

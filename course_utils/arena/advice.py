@@ -51,6 +51,12 @@ def limits(report: dict[str, Any]) -> list[str]:
     words = []
     if low < LEAST < high:
         words.append(f"The interval of the worst case, {100 * low:.0f} to {100 * high:.0f} %, holds {100 * LEAST:.0f} %: other pictures may give another verdict.")
+    most = max(row["pictures"] for row in report["attacks"])
+    if report["pictures"] < most:
+        words.append(
+            f"The worst case is that of the first {report['pictures']} pictures, those that all needed attacks came to. A row on {most} pictures may leave less; "
+            "with more seconds all are counted."
+        )  # fmt: skip
     cut = [row["name"] for row in report["attacks"] if row["note"].startswith(("cut", "not counted", "not run: no time"))]
     if report["verdict"] == "stands" and cut:
         words.append(f"Time was up for {', '.join(cut)}: with more seconds it may fall yet.")
