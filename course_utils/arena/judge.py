@@ -30,7 +30,8 @@ START, FIRST = 38.0, 200  # seconds that Python and torch may take to start; cle
 AGAIN = 10.0  # seconds that a second process of the submission has at least
 VOTES = 5  # calls that decide what a network that is left to chance says
 SLOW = ((0.002, 1), (0.02, 2), (1e9, 5))  # seconds a picture takes, and how many times fewer are attacked at a time
-END, PART, NEEDED_PART = 0.18, 0.012, 0.1  # of all seconds: for what comes after the attacks, and at least for each attack, and each that is needed
+END = 0.18  # of all seconds: for what comes after the attacks
+PART, NEEDED_PART = 0.015, 0.12  # of the seconds for the attacks: at least for each, and for each that is needed
 
 
 class Judge:
@@ -115,6 +116,7 @@ class Judge:
     def attack_all(self) -> None:
         """The programme: each attack gets its share of the time that is left; what one does not need goes to the others."""
         end = self.until - END * self.seconds
+        whole = max(0.0, end - time.monotonic())  # load() may have taken half of the seconds
         only = self.settings.get("only") or [attack.name for attack in PROGRAMME]
         for place, attack in enumerate(PROGRAMME):
             if attack.name not in only:
@@ -123,7 +125,7 @@ class Judge:
             later = [other for other in PROGRAMME[place:] if other.name in only]
             now = time.monotonic()
             part = (2 if attack.name in verdict.NEEDED else 1) * (end - now) * attack.share / sum(other.share for other in later)
-            floors = [self.seconds * (NEEDED_PART if other.name in verdict.NEEDED else PART) for other in later]
+            floors = [whole * (NEEDED_PART if other.name in verdict.NEEDED else PART) for other in later]
             until = min(end, max(now + floors[0], min(now + part, end - sum(floors[1:])))) if len(later) > 1 else end
             self.report["attacks"].append(self.attacked(attack, until))
             if attack.name == "square":
