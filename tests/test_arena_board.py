@@ -105,3 +105,9 @@ def test_an_empty_folder_gives_an_empty_board(tmp_path) -> None:
     assert leaderboard(tmp_path) == [] and ranked([]) == []
     with pytest.raises(ValueError, match="is no folder"):
         leaderboard(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize(("seconds", "data", "shown"), [(60, "drawn", "60 s, drawn"), (1.5, "real", "1.5 s, real"), ("<b>", "drawn", ""), (True, "drawn", ""), (60, "<b>", ""), (60, ["real"], "")])
+def test_the_board_says_for_how_long_each_was_judged(seconds, data, shown) -> None:
+    (entry,) = ranked([("ada", change(seconds=seconds, data=data))])
+    assert entry.judged == shown and (shown or "<td>–</td>") in board([entry])

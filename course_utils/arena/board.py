@@ -30,6 +30,7 @@ class Entry(NamedTuple):
     interval: tuple[float, float] | None
     pictures: int
     why: str = ""
+    judged: str = ""  # for how long, and on what: who is judged for less time is attacked less
 
 
 class Unbelievable(ValueError):
@@ -110,10 +111,17 @@ def ranked(reports: Iterable[tuple[str, dict[str, Any] | str]]) -> list[Entry]:
             why = report if isinstance(report, str) else " ".join(map(str, report.get("reasons") or []))[:300]
             without.append(Entry(None, name, "not believed" if isinstance(report, str) else "invalid", None, None, None, 0, why))
         else:
-            entries.append(Entry(0, name, report["verdict"], report["worst_case"], report["clean_accuracy"], tuple(report["worst_interval"]), report["pictures"]))
+            entries.append(Entry(0, name, report["verdict"], report["worst_case"], report["clean_accuracy"], tuple(report["worst_interval"]), report["pictures"], judged=terms(report)))
     keys = sorted(((e.worst, e.clean) for e in entries), reverse=True)
     placed = [e._replace(place=1 + keys.index((e.worst, e.clean))) for e in entries]
     return sorted(placed, key=lambda e: (e.place, e.name)) + sorted(without, key=lambda e: e.name)
+
+
+def terms(report: dict[str, Any]) -> str:
+    """For how long a report says that the arena had, and on which digits; nothing where it says nothing sound."""
+    seconds, data = report.get("seconds"), report.get("data")
+    sound = isinstance(seconds, (int, float)) and not isinstance(seconds, bool) and 0 < seconds <= 86400 and data in ("drawn", "real")
+    return f"{seconds:g} s, {data}" if sound else ""
 
 
 def leaderboard(folder: str | Path) -> list[Entry]:
