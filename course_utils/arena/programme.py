@@ -84,7 +84,7 @@ def by_pgd(bout: Bout, x: Tensor, y: Tensor, model: nn.Module, steps: int, resta
 
 def straight(bout: Bout, x: Tensor, y: Tensor) -> Tensor:
     if not crosses(bout, x):
-        raise NotRun("nothing in the network stops a gradient")
+        raise NotRun("found nothing to pass straight through")
     return by_pgd(bout, x, y, bout.mean(bout.straight) if bout.random else bout.straight, 20, 2)
 
 
