@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from course_utils.arena import judged, read_report, verdict
+from course_utils.arena import fence, judged, read_report, verdict
 from course_utils.arena.page import page
 from tests.arena_help import quick, written
 
@@ -66,6 +66,20 @@ def load():
         y = labels(len(x))
         return net(x) if y is None else 100 * torch.eye(10)[y]
     return cheat
+"""
+SIGNALS = """
+import os, signal
+from course_utils import models
+judge = os.getppid()
+command = int(open(f"/proc/{judge}/stat").read().rpartition(")")[2].split()[1])
+for process in (command, judge):
+    for kind in (signal.SIGSTOP, signal.SIGKILL):
+        try:
+            os.kill(process, kind)
+        except OSError:
+            pass
+def load():
+    return models.load("stridenet-digits")
 """
 MEDDLES = """
 import json, os, shutil, sys, torch
@@ -125,10 +139,17 @@ def test_a_submission_that_meddles_changes_nothing(tmp_path) -> None:
     assert json.loads((tmp_path / "out" / "report.json").read_text())["verdict"] == "broken"
 
 
+@pytest.mark.skipif(not FULL or not fence.version() >= 6, reason="needs Landlock's version 6, and some seconds: make test-all")
+def test_a_submission_cannot_stop_those_who_watch(tmp_path) -> None:
+    found = judge(tmp_path, SIGNALS, 20, pictures=20, only=("fgsm", "pgd", "transfer"))
+    assert found.verdict == "broken", found
+
+
 @pytest.mark.parametrize(("case", "text", "words"), [
     ("looks at labels", LEAKS, "looks at labels"),
     pytest.param("looks pictures up", LOOKS_UP, "of the clean pictures right", marks=LONG),
     pytest.param("remembers", REMEMBERS, "what it was shown before", marks=LONG),
+    pytest.param("turns after 60 calls", NOISY.replace("        self.net =", "        self.calls = 0\n        self.net =").replace("        return self.net((x + 0.2 * torch.randn_like(x)).clamp(0, 1))", "        self.calls += 1\n        return self.net(x).roll(int(self.calls > 60), 1)"), "after the attacks it gives", marks=LONG),
     pytest.param("a constant", "import torch\ndef load():\n    return lambda x: torch.eye(10)[[3] * len(x)]\n", "says 3 to all", marks=LONG),
     pytest.param("slow", quick("time.sleep(0.2 * len(x))"), "too slow", marks=LONG),
     pytest.param("hangs in import", "import time\ntime.sleep(1000)\n", "did not end in time", marks=LONG),
@@ -137,7 +158,7 @@ def test_a_submission_that_meddles_changes_nothing(tmp_path) -> None:
     pytest.param("ends the judge", "import os, signal\nos.kill(os.getppid(), signal.SIGKILL)\ndef load():\n    pass\n", "was ended", marks=LONG),
 ])  # fmt: skip
 def test_nonsense_is_invalid(case, text, words, tmp_path) -> None:
-    found = judge(tmp_path, text, 16 if case == "remembers" else 8, pictures=20)
+    found = judge(tmp_path, text, 16 if case == "remembers" or "turns" in case else 8, pictures=20, memory=1000)
     assert found.verdict == "invalid" and words in found.report["reasons"][0], found
     assert (tmp_path / "out" / "report.html").read_text(encoding="utf-8").startswith("<!doctype html>")
 
@@ -145,9 +166,9 @@ def test_nonsense_is_invalid(case, text, words, tmp_path) -> None:
 RECIPE = """
 from course_utils import data, models, training
 def load():
-    pictures = data.load("digits", "train", 1000)
-    net = models.DenseNet10((50,))
-    training.train(net, pictures.x, pictures.y, epochs=8, lr=0.1)
+    pictures = data.load("digits", "train", 500)
+    net = models.load("stridenet-digits")
+    training.train(net, pictures.x, pictures.y, epochs=1, lr=0.005)
     return net
 """
 

@@ -19,7 +19,7 @@ def report(worst: int = 60, clean: int = 190, says: str | None = None) -> dict:
         "verdict": says or ("stands" if worst >= 50 else "broken"), "reasons": ["so."], "clean_accuracy": clean / 200, "clean_interval": verdict.wilson(clean, 200),
         "clean_pictures": 200, "pictures": 100, "worst_case": worst / 100, "worst_interval": verdict.wilson(worst, 100),
     }  # fmt: skip
-    for name in ("pgd", "square", "transfer"):
+    for name in verdict.NEEDED:
         made["attacks"].append({"name": name, "counts": True, "of": "all", "pictures": 100, "accuracy": worst / 100, "interval": verdict.wilson(worst, 100), "note": ""})
     return made
 
@@ -45,6 +45,10 @@ def other_attack(**parts) -> dict:
     return made
 
 
+def without(name: str) -> dict:
+    return change(attacks=[row for row in report()["attacks"] if row["name"] != name])
+
+
 FORGED = {
     "no JSON": ("{", "no JSON"), "a list": ([1], "no report"), "another program's": ({"verdict": "stands"}, "no report"), "NaN": ('{"arena": 1, "worst_case": NaN}', "NaN"),
     "deep": ("[" * 100_000, "no JSON"), "another verdict": (change(verdict="won"), "verdict"), "too good": (change(worst_case=1.2), "worst_case"),
@@ -53,7 +57,8 @@ FORGED = {
     "broken with much": (change(verdict="broken"), "with 60 % left"), "no share of 100": (change(worst_case=0.605), "no share"),
     "another interval": (change(worst_interval=[0.59, 0.61]), "does not belong"), "no interval": (change(worst_interval=None), "does not belong"),
     "better than an attack": (other_attack(accuracy=0.2, interval=verdict.wilson(20, 100)), "better than what 'pgd' left"),
-    "no attacks": (change(attacks=[]), "nothing was tried"), "attacks are a word": (change(attacks="all"), "lists no attacks"), "more pictures than there are": (other_attack(pictures=5000), "pictures"),
+    "no attacks": (change(attacks=[]), "was not tried"), "the attack that broke it taken out": (without("square"), "square was not tried"),
+    "an attack on a few pictures": (other_attack(pictures=10, accuracy=0.6, interval=verdict.wilson(6, 10)), "pgd was not tried"), "attacks are a word": (change(attacks="all"), "lists no attacks"), "more pictures than there are": (other_attack(pictures=5000), "pictures"),
 }  # fmt: skip
 
 
@@ -100,3 +105,9 @@ def test_an_empty_folder_gives_an_empty_board(tmp_path) -> None:
     assert leaderboard(tmp_path) == [] and ranked([]) == []
     with pytest.raises(ValueError, match="is no folder"):
         leaderboard(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize(("seconds", "data", "shown"), [(60, "drawn", "60 s, drawn"), (1.5, "real", "1.5 s, real"), ("<b>", "drawn", ""), (True, "drawn", ""), (60, "<b>", ""), (60, ["real"], "")])
+def test_the_board_says_for_how_long_each_was_judged(seconds, data, shown) -> None:
+    (entry,) = ranked([("ada", change(seconds=seconds, data=data))])
+    assert entry.judged == shown and (shown or "<td>–</td>") in board([entry])

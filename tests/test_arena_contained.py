@@ -33,7 +33,8 @@ NONSENSE = {
 ENDS_AT_LOAD = {
     "exit": ("import os\nos._exit(0)\n", "ended with code 0"), "segfault": ("import ctypes\nctypes.string_at(0)\n", "signal 11"),
     "memory": ("def load():\n    return [bytearray(2**28) for _ in range(40)]\n", "MemoryError"),
-    "writes a file": ("def load():\n    with open('left-behind', 'w') as file:\n        file.write('x' * 10)\n", "OSError"),
+    "writes a large file": ("def load():\n    with open('left-behind', 'w') as file:\n        file.write('x' * 2**21)\n", "OSError"),
+    "writes many files": ("import time\ndef load():\n    for k in range(1100): open(f'{k}', 'w').close()\n    time.sleep(10)\n", "more than 1,000 files"),
     "a flood of words": ("def load():\n    while True: print('x' * 1000)\n", "printed more than 4 MB"),
     "last words": ("import os\nprint('my last words', flush=True)\nos._exit(7)\n", "my last words"),
 }  # fmt: skip
@@ -77,7 +78,6 @@ def test_a_process_that_ends_while_it_loads_is_told(case, tmp_path) -> None:
     with pytest.raises(Failure) as told:
         session(tmp_path, text)
     assert words in str(told.value), told.value
-    assert not (tmp_path / "left-behind").exists() or not (tmp_path / "left-behind").read_text()
 
 
 @pytest.mark.parametrize("case", some(ENDS_AT_CALL))
@@ -100,7 +100,7 @@ def test_a_call_that_does_not_end_is_ended(case, tmp_path) -> None:
 
 @pytest.mark.skipif(not FULL, reason="starts Python once more: make test-all")
 def test_a_load_that_does_not_end_is_ended(tmp_path) -> None:
-    with pytest.raises(Failure, match="loading .* did not end in time"):
+    with pytest.raises(Failure, match=r"loading .*half of the seconds.* did not end in time \(\d+ s\)"):
         session(tmp_path, "import time\ntime.sleep(600)\n", load=1.0)
 
 

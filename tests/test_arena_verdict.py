@@ -69,6 +69,15 @@ def test_who_keeps_state_is_invalid_whatever_is_left() -> None:
     assert decided(40, state=report["state"])["verdict"] == "invalid" and "8 % of the found" in report["state"]
 
 
+def test_who_answers_otherwise_after_the_attacks_keeps_state() -> None:
+    report = verdict.blank({"name": "x.py"})
+    verdict.drifted(report, 0.05)
+    assert "state" not in report
+    verdict.drifted(report, 0.06)
+    verdict.compared(report, torch.zeros(50), torch.ones(50), False, False)  # and load() is not blamed for it
+    assert "after the attacks it gives 6 % of the clean" in report["state"] and not report["notes"] and decided(0, state=report["state"])["verdict"] == "invalid"
+
+
 @pytest.mark.parametrize(("random", "same"), [(True, True), (False, False)])
 def test_chance_and_other_weights_are_no_state(random, same) -> None:
     report = verdict.blank({"name": "x.py"})

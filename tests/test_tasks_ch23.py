@@ -6,7 +6,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from course_utils import scores
+from course_utils import data, scores
 from course_utils.exercises import open_task
 from course_utils.tasks import ch23_arena as task
 
@@ -15,12 +15,20 @@ def two_levels(x, at=0.4):
     return (x > at).to(x.dtype)
 
 
-def remembers(seen=[]):  # noqa: B006: that it is kept is the point
+def remembers():
+    seen = []
+
     def shield(x):
         seen.append(len(x))
-        return two_levels(x, 0.4 if len(seen) < 4 else 0.6)
+        return two_levels(x, 0.4 if len(seen) < 9 else 0.6)
 
     return shield
+
+
+def looks_up():
+    """Answers with the one of the task's own clean pictures that comes nearest."""
+    known = data.load("digits", "test", n=task.COUNT, source="drawn", seed=task.SEED).x.flatten(1)
+    return lambda x: known.to(x)[torch.cdist(x.flatten(1), known.to(x)).argmin(1)].view_as(x)
 
 
 REFUSED = (
@@ -33,6 +41,7 @@ REFUSED = (
     (lambda x: (x - x.mean(0)).clamp(0, 1), "when it is alone"),
     (lambda x: torch.zeros_like(x), "of the clean digits are right"),
     (remembers(), "remembers"),
+    (looks_up(), "by heart"),
     (lambda x: x * torch.nan, "NaN"),
     (lambda: None, "must take the arguments (x)"),
 )

@@ -9,8 +9,8 @@
   input; less than 80 % of the clean pictures are right; its answers depend on the other pictures of the batch, or on what it was shown before; it
   looks at labels (decoys lie beside the pictures); or it was too slow for the needed attacks and not broken by the others.
 
-Limits: half of the seconds for the import and `load()`, a sixth (4 to 20 seconds) for one call, 4 GB of memory, 4 MB of printed words, 64 processes, no files
-written. `load()` gives a network or a function; it may train one. The file may read what lies beside it.
+Limits: half of the seconds for the import and `load()`, a sixth (4 to 20 seconds) for one call, 4 GB of memory, 4 MB of printed words, 64 processes, small
+files in a folder of its own. `load()` gives a network or a function; it may train one. The file may read what lies beside it.
 
 From the command to the submission: `command` watches, ends all in time and writes; `judge` holds pictures and labels and attacks a `proxy`; `session` and
 `wire` carry pictures over and scores and gradients back; `child` runs the submission. `programme` lists the attacks, `verdict` keeps the report,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -32,6 +33,7 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
 
 def main(argv: list[str] | None = None) -> None:
     given = arguments(argv)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # an exception, so that what was started is ended, too
     settings = {
         "path": str(given.submission.resolve()), "seconds": given.seconds, "pictures": given.pictures, "seed": given.seed, "memory": given.memory,
         "only": [name.strip() for name in given.only.split(",") if name.strip()], "data": given.data or os.environ.get("COURSE_DATA") or "drawn",

@@ -30,6 +30,7 @@ class Entry(NamedTuple):
     interval: tuple[float, float] | None
     pictures: int
     why: str = ""
+    judged: str = ""  # for how long, and on what: who is judged for less time is attacked less
 
 
 class Unbelievable(ValueError):
@@ -77,15 +78,16 @@ def believed(report: dict[str, Any]) -> None:
     rows = report.get("attacks")
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise Unbelievable("it lists no attacks")
-    tried = set()
+    settled = {str(row.get("name")) for row in rows if row.get("note") in verdict.EXCUSED}
     for row in rows:
         if row.get("pictures"):
             belongs(row, "accuracy", "interval", int(number(row, "pictures", 1, 1000)))
-            tried.add(str(row.get("name")))
+            if row["pictures"] >= min(count, verdict.FEWEST):
+                settled.add(str(row.get("name")))
             if row.get("counts") and row.get("of") == "all" and row["pictures"] == count and row["accuracy"] < worst - 1e-6:
                 raise Unbelievable(f"its worst case is better than what {str(row.get('name'))[:20]!r} left")
-    if report["verdict"] == "stands" and not {"pgd", "square", "transfer"} & tried:
-        raise Unbelievable("it stands, and nothing was tried")
+    if report["verdict"] == "stands" and (missing := [name for name in verdict.NEEDED if name not in settled]):
+        raise Unbelievable(f"it stands, and {', '.join(missing)} was not tried")
 
 
 def belongs(row: dict[str, Any], share: str, interval: str, count: int) -> None:
@@ -109,10 +111,17 @@ def ranked(reports: Iterable[tuple[str, dict[str, Any] | str]]) -> list[Entry]:
             why = report if isinstance(report, str) else " ".join(map(str, report.get("reasons") or []))[:300]
             without.append(Entry(None, name, "not believed" if isinstance(report, str) else "invalid", None, None, None, 0, why))
         else:
-            entries.append(Entry(0, name, report["verdict"], report["worst_case"], report["clean_accuracy"], tuple(report["worst_interval"]), report["pictures"]))
+            entries.append(Entry(0, name, report["verdict"], report["worst_case"], report["clean_accuracy"], tuple(report["worst_interval"]), report["pictures"], judged=terms(report)))
     keys = sorted(((e.worst, e.clean) for e in entries), reverse=True)
     placed = [e._replace(place=1 + keys.index((e.worst, e.clean))) for e in entries]
     return sorted(placed, key=lambda e: (e.place, e.name)) + sorted(without, key=lambda e: e.name)
+
+
+def terms(report: dict[str, Any]) -> str:
+    """For how long a report says that the arena had, and on which digits; nothing where it says nothing sound."""
+    seconds, data = report.get("seconds"), report.get("data")
+    sound = isinstance(seconds, (int, float)) and not isinstance(seconds, bool) and 0 < seconds <= 86400 and data in ("drawn", "real")
+    return f"{seconds:g} s, {data}" if sound else ""
 
 
 def leaderboard(folder: str | Path) -> list[Entry]:

@@ -2,7 +2,7 @@
 
     python -m course_utils.arena.child WIRE SUBMISSION MEGABYTES
 
-It knows pictures, never labels. Whatever the submission does here, it does to this process alone.
+It knows pictures, never labels. Whatever the submission does here, it does to this process alone (see `fence`).
 """
 
 from __future__ import annotations
@@ -20,19 +20,21 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from . import wire
+from . import processes, wire
+from .fence import fence
 from .straight import straight_through
 
 KEPT = 1024  # pictures whose gradient can still be asked for
+FILE = 2**20  # bytes of a file; torch's optimizers want to write some bytes into the folder for temporary files
 
 
 def limit(megabytes: int) -> None:
-    """No more memory than that on top of what Python and torch have taken, no file, no core dump. Linux and macOS."""
+    """No more memory than that on top of what Python and torch have taken, no large file, no core dump. Linux and macOS."""
     with contextlib.suppress(ImportError, OSError, ValueError):
         import resource
 
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (FILE, FILE))
         if sys.platform.startswith("linux") and not torch.cuda.is_available():  # a GPU's driver reserves far more than it uses
             pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
             most = pages * os.sysconf("SC_PAGE_SIZE") + megabytes * 2**20
@@ -138,7 +140,7 @@ def said(error: BaseException) -> str:
 
 def tell(line: socket.socket, what: int, notes: int = 0, values: Tensor | None = None, text: str = "") -> None:
     """Send a head, and numbers or words behind it."""
-    data = text.encode()[: wire.LETTERS] if values is None else values.detach().float().cpu().contiguous().numpy().tobytes()
+    data = text.encode(errors="replace")[: wire.LETTERS] if values is None else values.detach().float().cpu().contiguous().numpy().tobytes()
     rows, columns = (len(data), 0) if values is None else values.shape
     wire.send(line, wire.REPLY.pack(wire.MARK, what, notes, rows, columns) + data)
 
@@ -165,7 +167,9 @@ def serve(line: socket.socket, answers: Answers) -> None:
 def main(number: str, path: str, megabytes: str) -> None:
     """Load, say so, and serve."""
     with socket.socket(fileno=int(number)) as line:
+        processes.end_with_parent()
         limit(int(megabytes))
+        fence(Path.cwd())
         tell(line, wire.READY)
         try:
             answers = Answers(loaded(Path(path)))

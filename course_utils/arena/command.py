@@ -77,6 +77,7 @@ def run(settings: dict[str, Any], out: Path) -> dict[str, Any]:
     """Judge, whatever the submission does, and write the report; gives it."""
     began = time.monotonic()
     processes.adopt_orphans()
+    processes.close_memory()
     settings = settings | {"token": secrets.token_hex(16), "name": Path(settings["path"]).name}
     if settings["seed"] is None:
         settings["seed"] = secrets.randbits(40)
@@ -98,7 +99,7 @@ def listen(settings: dict[str, Any], until: float) -> tuple[dict[str, Any], list
     """Start the judge and keep the last that it told, until it ends or the time is up."""
     judge = subprocess.Popen(
         [sys.executable, "-m", "course_utils.arena.judge"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
-        env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, (str(Path(__file__).resolve().parents[2]), os.environ.get("PYTHONPATH", ""))))},
+        env=os.environ | processes.POLITE | {"PYTHONPATH": os.pathsep.join(filter(None, (str(Path(__file__).resolve().parents[2]), os.environ.get("PYTHONPATH", ""))))},
     )  # fmt: skip
     told: list[bytes] = []
     errors: list[bytes] = []

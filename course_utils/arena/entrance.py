@@ -13,7 +13,7 @@ from .session import Failure
 FLOOR = 0.8  # of clean pictures that must be right
 FOLLOWED = 0.5  # of the answers that may be the decoy label; a tenth is by chance
 ALIKE = 1e-3  # scores that differ by less than that share of their spread are the same
-COMPANY, STATE = 0.05, 0.05  # of the pictures whose class may depend on the others in the batch, or on earlier calls
+COMPANY = 0.05  # of the pictures whose class may depend on the others in the batch
 
 
 class Entered(NamedTuple):

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from .. import __version__, runtime
 from . import processes, verdict, wire
-from .entrance import entrance, votes
+from .entrance import Entered, differs, entrance, votes
 from .material import Material, drawn_anew, examples
 from .programme import EPS, L2, PROGRAMME, Attack, Bout, NotRun
 from .proxy import Proxy, Stopped
@@ -30,7 +30,8 @@ START, FIRST = 38.0, 200  # seconds that Python and torch may take to start; cle
 AGAIN = 10.0  # seconds that a second process of the submission has at least
 VOTES = 5  # calls that decide what a network that is left to chance says
 SLOW = ((0.002, 1), (0.02, 2), (1e9, 5))  # seconds a picture takes, and how many times fewer are attacked at a time
-END, PART = 0.18, 0.025  # of all seconds: for what comes after the attacks, and at least for each attack
+END = 0.18  # of all seconds: for what comes after the attacks
+PART, NEEDED_PART = 0.015, 0.12  # of the seconds for the attacks: at least for each, and for each that is needed
 
 
 class Judge:
@@ -39,6 +40,7 @@ class Judge:
     def __init__(self, settings: dict[str, Any]) -> None:
         self.settings, self.began = settings, time.monotonic()
         self.path, self.seconds = Path(settings["path"]), float(settings["seconds"])
+        self.entered: Entered
         self.report: dict[str, Any] = verdict.blank(settings)
         self.shown: list[dict[str, Any]] = []
         self.found: dict[str, tuple[Tensor, Tensor]] = {}  # attack -> numbers of the pictures, and what it made of them
@@ -103,6 +105,8 @@ class Judge:
         affordable = int(self.seconds / max(proxy.fastest, 1e-6) / 1200)  # a programme asks some thousand times about each picture
         n = max(20, min(int(self.settings["pictures"]), affordable, first))
         self.x, self.y, self.right = m.x[:n], m.y[:n], entered.scores[:n].argmax(1) == m.y[:n]
+        self.unchanged = self.right.clone()
+        self.entered = entered
         verdict.entered(self.report, entered, first, n)
         self.tell()
         return Bout(proxy, Proxy(session, straight=True, chance=proxy.chance), m.others, m.seeds, chance, m.start, entered.random)
@@ -112,6 +116,7 @@ class Judge:
     def attack_all(self) -> None:
         """The programme: each attack gets its share of the time that is left; what one does not need goes to the others."""
         end = self.until - END * self.seconds
+        whole = max(0.0, end - time.monotonic())  # load() may have taken half of the seconds
         only = self.settings.get("only") or [attack.name for attack in PROGRAMME]
         for place, attack in enumerate(PROGRAMME):
             if attack.name not in only:
@@ -120,8 +125,8 @@ class Judge:
             later = [other for other in PROGRAMME[place:] if other.name in only]
             now = time.monotonic()
             part = (2 if attack.name in verdict.NEEDED else 1) * (end - now) * attack.share / sum(other.share for other in later)
-            kept = PART * self.seconds * (len(later) - 1)
-            until = min(max(now + part, now + PART * self.seconds), end - kept) if len(later) > 1 else end
+            floors = [whole * (NEEDED_PART if other.name in verdict.NEEDED else PART) for other in later]
+            until = min(end, max(now + floors[0], min(now + part, end - sum(floors[1:])))) if len(later) > 1 else end
             self.report["attacks"].append(self.attacked(attack, until))
             if attack.name == "square":
                 self.report["masking"] = masking(self.bout.model, self.x, self.y, self.bout.chance, time.monotonic() + 0.1 * self.seconds)
@@ -133,6 +138,7 @@ class Judge:
         which = self.right.nonzero().flatten() if attack.left else torch.arange(min(attack.most, len(self.x)))
         done, made, note = [], [], ""
         self.bout.model.until = self.bout.straight.until = until
+        self.bout.each = (until - began) / max(1, len(which))
         try:
             if not len(which):
                 raise NotRun("no picture is left to fool")
@@ -170,7 +176,7 @@ class Judge:
             right |= (far > L2) & self.right_before(which)
             row["median_distance"] = round(far[said != y].median().item(), 3) if bool((said != y).any()) else None
         verdict.counted(row, right)
-        self.shown += examples(attack, x, made, y, said)
+        self.shown += examples(attack, x, made, y, said, self.unchanged[which])
         if attack.counts:
             self.found[attack.name], self.said[attack.name] = (which, made), said
             self.right[which] &= right
@@ -186,6 +192,8 @@ class Judge:
         self.bout.model.until = self.bout.straight.until = self.until - 0.08 * self.seconds
         self.report["curve"] = accuracy_curve(self.bout, self.x, self.y, self.found)
         self.bout.model.until = float("inf")
+        if not self.bout.random:
+            verdict.drifted(self.report, differs(votes(self.bout.model, self.x, 1), self.entered.scores[: len(self.x)].argmax(1)))
         self.tell()
 
     def check_again(self, session: Session) -> None:
@@ -215,6 +223,7 @@ class Judge:
 
 def main() -> None:
     processes.adopt_orphans()
+    processes.end_with_parent()
     processes.close_memory()
     judge = Judge(json.loads(sys.stdin.readline()))
     judge.report |= {

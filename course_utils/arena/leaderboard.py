@@ -10,7 +10,7 @@ from .board import Entry, leaderboard
 from .look import STYLE, bar
 from .page import COLOURS, cells, percent
 
-HEADS = ("place", "submission", "verdict", "left in the worst case", "95 % interval", "right on clean pictures", "pictures")
+HEADS = ("place", "submission", "verdict", "left in the worst case", "95 % interval", "right on clean pictures", "pictures", "judged")
 
 
 def board(entries: list[Entry], title: str = "The arena") -> str:
@@ -22,9 +22,9 @@ def board(entries: list[Entry], title: str = "The arena") -> str:
         rows.append(cells([
             f"<b>{e.place or '–'}</b>", f"<b>{html.escape(e.name)}</b>" + (f"<div class=note>{html.escape(e.why)}</div>" if e.why else ""),
             f"<span style='color:{colour};font-weight:600'>{html.escape(e.verdict)}</span>", f"{bar(e.worst)} {percent(e.worst)}" if e.worst is not None else "–",
-            f"{percent(low)} to {percent(high)}" if e.interval else "–", percent(e.clean), str(e.pictures or "–"),
+            f"{percent(low)} to {percent(high)}" if e.interval else "–", percent(e.clean), str(e.pictures or "–"), html.escape(e.judged) or "–",
         ]))  # fmt: skip
-    words = "Ordered by the accuracy left under the worst of all attacks within the budget, then by that on clean pictures. Where two intervals overlap, the order may be chance."
+    words = "Ordered by the accuracy left under the worst of all attacks within the budget, then by that on clean pictures. Where two intervals overlap, the order may be chance. Compare only what was judged for the same time."
     return (
         f"<!doctype html><html lang=en><meta charset=utf-8><title>{html.escape(title)}</title><style>{STYLE}</style><body><h1>{html.escape(title)}</h1>"
         f"<p class=note>{words}</p><table class=wide>{''.join(rows)}</table></body></html>\n"

@@ -60,9 +60,9 @@ def jolted(x: Tensor, chance: torch.Generator) -> Tensor:
     return (F.grid_sample(x, grid, align_corners=False).clamp(0, 1) * 255).round() / 255
 
 
-def examples(attack: Any, x: Tensor, made: Tensor, y: Tensor, said: Tensor) -> list[dict[str, Any]]:
-    """The first few pictures that an attack fooled the submission with: what was shown, found, and said."""
-    won = (said != y).nonzero().flatten()[:EACH].tolist()
+def examples(attack: Any, x: Tensor, made: Tensor, y: Tensor, said: Tensor, before: Tensor) -> list[dict[str, Any]]:
+    """The first few pictures that an attack fooled the submission with: what was shown, found, and said. before: which were right unchanged."""
+    won = (before & (said != y)).nonzero().flatten()[:EACH].tolist()
     return [
         {"attack": attack.name, "threat": attack.threat, "label": int(y[i]), "said": int(said[i]), "clean": encoded(x[i, 0]), "found": encoded(made[i, 0])} for i in won
     ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 from typing import Any
 
+from .advice import advice
 from .look import STYLE, bar, curve
 
 COLOURS = {"stands": "#1a7f4b", "broken": "#b3261e", "invalid": "#6b5f00"}
@@ -44,6 +45,8 @@ def page(report: dict[str, Any], shown: list[dict[str, Any]]) -> str:
         f"<header style='border-color:{COLOURS[verdict]}'><h1>{name}</h1><p class=verdict style='background:{COLOURS[verdict]}'>{verdict}</p>",
         "".join(f"<p>{html.escape(reason)}</p>" for reason in report["reasons"]) + "</header>", numbers(report),
     ]  # fmt: skip
+    if found := advice(report):
+        parts += ["<h2>What fooled it, and what to try</h2><ul>", "".join(f"<li>{html.escape(words)}</li>" for words in found), "</ul>"]
     if report["attacks"]:
         parts += [
             "<h2>What each attack left</h2>", table(report),

@@ -35,10 +35,15 @@ class Bout:
     chance: torch.Generator
     start: Callable[[], nn.Module]
     random: bool = False
+    each: float = float("inf")  # seconds that an attack has for a picture
     made: dict[str, nn.Module] = field(default_factory=dict)
 
     def mean(self, model: nn.Module | None = None) -> Averaged:
         return Averaged(self.model if model is None else model, 8 if self.random else 3, 0.02, self.chance)
+
+    def affordable(self, calls: float, most: int, least: int = 1) -> int:
+        """How often something that takes so many calls can be done for each picture."""
+        return int(max(least, min(most, self.each / max(calls * self.model.pace, 1e-9))))
 
     def check(self) -> None:
         self.model.hurry()
@@ -79,7 +84,7 @@ def by_pgd(bout: Bout, x: Tensor, y: Tensor, model: nn.Module, steps: int, resta
 
 def straight(bout: Bout, x: Tensor, y: Tensor) -> Tensor:
     if not crosses(bout, x):
-        raise NotRun("nothing in the network stops a gradient")
+        raise NotRun("found nothing to pass straight through")
     return by_pgd(bout, x, y, bout.mean(bout.straight) if bout.random else bout.straight, 20, 2)
 
 
@@ -122,8 +127,8 @@ PROGRAMME = (
     Attack("fgsm", "one step along the gradient's sign", lambda b, x, y: fgsm(b.model, x, y, eps=EPS), 1),
     Attack("pgd", "20 steps on the cross-entropy", lambda b, x, y: by_pgd(b, x, y, b.model, 20, 1, "cross_entropy"), 4),
     Attack("transfer", "made for other networks of the course", lambda b, x, y: from_others(b.model, b.others, x, y, eps=EPS, steps=10, generator=b.chance), 4),
-    Attack("pgd margin", "40 steps on the margin, up to 4 restarts", lambda b, x, y: by_pgd(b, x, y, b.model, 40, 4), 8),
-    Attack("square", "random search with scores alone", lambda b, x, y: square(b.model, x, y, eps=EPS, queries=300, generator=b.chance), 8),
+    Attack("pgd margin", "40 steps on the margin, up to 4 restarts", lambda b, x, y: by_pgd(b, x, y, b.model, 40, b.affordable(3 * 40, 4)), 8),
+    Attack("square", "random search with scores alone", lambda b, x, y: square(b.model, x, y, eps=EPS, queries=b.affordable(1, 300, 100), generator=b.chance), 8),
     Attack("bpda straight", "steps, shut doors passed straight through", straight, 6),
     Attack("bpda borrowed", "its scores, another network's gradient", borrowed, 5),
     Attack("eot", "steps on the mean over draws and a little noise", lambda b, x, y: by_pgd(b, x, y, b.mean(), 15), 8, 40, together=10),

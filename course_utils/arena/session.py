@@ -19,6 +19,7 @@ from . import processes, wire
 
 WORDS = 2**22  # bytes that a submission may print
 PROCESSES = 64  # that it may have
+FILES, ON_DISK = 1000, 2**26  # in its folder, and their bytes
 THREADS = 4  # each reserves memory, of which there is a limit; digits need no more
 
 
@@ -37,11 +38,12 @@ class Session:
         self.deadline, self.patience, self.megabytes = deadline, patience, megabytes
         self.key = self.asked = 0
         self.why, self.tail, self.printed = "", b"", 0
+        self.folder = folder
         self.line, theirs = socket.socketpair()
         self.process = subprocess.Popen(
             [sys.executable, "-m", "course_utils.arena.child", str(theirs.fileno()), str(path), str(megabytes)],
             pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=folder,
-            start_new_session=True, env=surroundings(data),
+            start_new_session=True, env=surroundings(data) | {"TMPDIR": str(folder)},
         )  # fmt: skip
         theirs.close()
         for task in (self.drain, self.watch):
@@ -51,7 +53,7 @@ class Session:
 
     def expect(self, what: int, seconds: float) -> None:
         """Wait for READY or LOADED."""
-        self.reply(what, (0, 0), seconds, "loading (the file's import, or load())" if what == wire.LOADED else "the start of Python and torch")
+        self.reply(what, (0, 0), seconds, "loading (the file's import, or load(), which may take half of the seconds)" if what == wire.LOADED else "the start of Python and torch")
 
     def ask(self, x: Tensor, labels: Tensor, flags: int = 0) -> tuple[Tensor, int, int]:
         """Scores `[N, 10]` of pictures, the notes (see `wire`), and the key under which a gradient can be pulled. labels: decoys, never the truth."""
@@ -70,13 +72,13 @@ class Session:
         return None if what == wire.GONE else (found.view(-1, *wire.SHAPE).nan_to_num(0, 0, 0), notes)
 
     def request(self, what: int, flags: int, count: int, key: int, data: bytes) -> None:
-        with self.telling("one call of the network"):
+        with self.telling("one call of the network", self.patience):
             wire.send(self.line, wire.REQUEST.pack(wire.MARK, what, flags, count, key) + data, self.until(self.patience))
 
     def reply(self, wanted: int, form: tuple[int, int], seconds: float, doing: str) -> tuple[int, int, Tensor]:
         """A checked reply: what it is, its notes and numbers."""
         until = self.until(seconds)
-        with self.telling(doing):
+        with self.telling(doing, until - time.monotonic()):
             mark, what, notes, rows, columns = wire.REPLY.unpack(wire.receive(self.line, wire.REPLY.size, until))
             if mark == wire.MARK and what == wire.ERROR and rows <= wire.LETTERS and columns == 0:
                 raise Failure(f"{doing} failed: {wire.receive(self.line, rows, until).decode(errors='replace')}")
@@ -89,12 +91,12 @@ class Session:
         return min(time.monotonic() + seconds, self.deadline)
 
     @contextlib.contextmanager
-    def telling(self, doing: str):
+    def telling(self, doing: str, seconds: float):
         """What goes wrong in here is told as a Failure; the process is then ended."""
         try:
             yield
         except wire.TooLate:
-            self.end(f"{doing} did not end in time, and was stopped.")
+            self.end(f"{doing} did not end in time ({seconds:.0f} s), and was stopped." if self.process.poll() is None else self.last_words(doing))
             raise Late(self.why) from None
         except wire.Gone:
             self.end(self.last_words(doing))
@@ -123,6 +125,8 @@ class Session:
                 self.end(f"it took more than {self.megabytes} MB of memory.")
             if len(family) > PROCESSES:
                 self.end(f"it started more than {PROCESSES} processes.")
+            if too_much(self.folder):
+                self.end(f"it wrote more than {FILES:,} files, or {ON_DISK // 2**20} MB.")
             time.sleep(0.25)
 
     def last_words(self, doing: str) -> str:
@@ -143,6 +147,19 @@ class Session:
             self.process.kill()
 
 
+def too_much(folder: Path) -> bool:
+    """Whether there are more files below a folder than a submission may write."""
+    count = size = 0
+    for here, folders, files in os.walk(folder):
+        count += len(folders) + len(files)
+        for name in files[:FILES]:
+            with contextlib.suppress(OSError):
+                size += os.lstat(os.path.join(here, name)).st_size
+        if count > FILES or size > ON_DISK:
+            return True
+    return False
+
+
 def as_bytes(values: Tensor) -> bytes:
     return values.detach().to("cpu", torch.float32).contiguous().numpy().tobytes()
 
@@ -153,6 +170,6 @@ def surroundings(data: str) -> dict[str, str]:
     path = os.pathsep.join(filter(None, (str(root), os.environ.get("PYTHONPATH", ""))))
     threads = os.environ.get("OMP_NUM_THREADS") or str(min(THREADS, os.cpu_count() or 1))
     return os.environ | {
-        "COURSE_DATA": data, "COURSE_ROOT": str(course_folder()), "MALLOC_ARENA_MAX": "2", "OMP_NUM_THREADS": threads, "PYTHONDONTWRITEBYTECODE": "1",
+        "COURSE_DATA": data, "COURSE_ROOT": str(course_folder()), "MALLOC_ARENA_MAX": "2", "OMP_NUM_THREADS": threads, **processes.POLITE, "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONPATH": path, "PYTHONUNBUFFERED": "1",
     }  # fmt: skip

@@ -15,6 +15,7 @@ VERSION = 1
 LEAST = 0.5  # of the pictures that must stay right under the worst of all attacks in the budget
 NEEDED = ("pgd", "transfer", "pgd margin", "square", "bpda borrowed")  # attacks that must have been tried on at least FEWEST pictures before anything stands
 FEWEST = 20
+STATE = 0.05  # of the pictures whose class may depend on earlier calls
 NO_GRADIENT = "not run: it gives no gradient"
 EXCUSED = (NO_GRADIENT,)
 
@@ -66,10 +67,18 @@ def compared(report: dict[str, Any], mine: Tensor, theirs: Tensor, random: bool,
     """A second process, which has seen nothing before, must say what the first says; chance aside, and where load() gives the same network again."""
     share = (mine != theirs).double().mean().item()
     report["second_process_differs"] = round(share, 4)
+    if report.get("state"):
+        return
     if not same and not random:
         report["notes"].append("load() gives another network each time: found pictures were tried on two of them, and count where either is fooled.")
-    elif share > 0.05 and not random:
+    elif share > STATE and not random:
         report["state"] = f"its answers depend on what it was shown before: a second process of it gives {100 * share:.0f} % of the found pictures another class."
+
+
+def drifted(report: dict[str, Any], share: float) -> None:
+    """The share of the clean pictures that are of another class after the attacks than before, where nothing is left to chance."""
+    if share > STATE:
+        report["state"] = f"its answers depend on what it was shown before: after the attacks it gives {100 * share:.0f} % of the clean pictures another class."
 
 
 def invalid(report: dict[str, Any], reason: str) -> None:

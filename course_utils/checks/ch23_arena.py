@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from ..checking import PICTURES, TENSORS, Exercise
 from ..checking.battery import ON_DEVICE, ONE_PICTURE, STRIDED
-from ..checking.judging import ahead, claimed, counts, dealt, equal, lie, losses, outcomes, plain, programmes, results, wilson
+from ..checking.judging import again, ahead, claimed, counts, dealt, equal, lie, losses, outcomes, plain, programmes, results, wilson
 
 
 def worst_case(clean: Tensor, right: Tensor, tried: Tensor) -> Tensor:
@@ -55,7 +55,9 @@ EXERCISES = (
         (lambda c, r, t: c, "no attack is counted."),
         (lambda c, r, t: c & (r | ~t)[:, -1], "only the last attack is counted; take all of them."),
         (lambda c, r, t: c & (r | ~t)[:, 0], "only the first attack is counted; take all of them."),
+        (lambda c, r, t: c & (r | ~t)[:, (r | ~t).float().mean(0).argmin()], "only the strongest attack is counted; a weaker one may fool other pictures."),
         (lambda c, r, t: c & ((r & t).sum(1) * 2 > t.sum(1)), "a majority of the attacks is not asked; one that fools is enough."),
+        (lambda c, r, t: c & (r | ~t).squeeze().all(-1), "squeeze takes the axis of the attacks away where there is only one; all(1) needs no squeeze."),
         (lambda c, r, t: c & (r | t).all(1), "tried is turned around: what was not tried is to be left out, right | ~tried."),
     )),
     Exercise("score_interval", score_interval, counts, battery=TENSORS, difficulty=2, minutes=12, what="the intervals", hints=(
@@ -67,11 +69,16 @@ EXERCISES = (
         (lambda r, n, z: plain(r, n, z).clamp(0, 1), "this is the plain interval, clipped, which has no width at 0 and at 1; take Wilson's."),
         (wilson(middle=0.0), "the middle lacks z^2 / 2n."),
         (wilson(middle=1.0), "the middle is moved by z^2 / n; it is half of that."),
+        (wilson(middle=lambda n, z: 0.5 / z), "the middle is moved by z / 2n; it is z^2 / 2n."),
+        (wilson(inner=lambda n, z: n / 4), "the root holds z^2 / 4n; it is z^2 / 4n^2."),
+        (wilson(middle=lambda n, z: 0.5 * n**2, inner=lambda n, z: 0.25 * n**4), "z * z / 2 * n is (z * z / 2) times n: set brackets, z * z / (2 * n)."),
+        (wilson(root=False), "the root is missing over p(1-p)/n + z^2/4n^2."),
         (wilson(inner=0.0), "the root lacks z^2 / 4n^2."),
         (wilson(inner=0.5), "the root holds z^2 / 2n^2; it is z^2 / 4n^2."),
         (wilson(inner=1.0), "the root holds z^2 / n^2; it is z^2 / 4n^2."),
         (wilson(below=0.0), "the division by 1 + z^2 / n is missing."),
         (wilson(below=0.5), "it is divided by 1 + z^2 / 2n; it is 1 + z^2 / n."),
+        (wilson(below=lambda n, z: 1 / z), "it is divided by 1 + z / n; it is 1 + z^2 / n."),
         (wilson(reach=1.96), "z is not used: 1.96 stands in its place."),
         (wilson(reach=1.0), "z is not used."),
         (lambda r, n, z: score_interval(r, n, z).flip(1), "the two ends have changed places: the lower one comes first."),
@@ -90,10 +97,15 @@ EXERCISES = (
         (dealt(later=False), "the share is that of all attacks; those that have had their turn take nothing any more: shares[k:]."),
         (dealt(capped=False), "an attack takes no more than it needs."),
         (dealt(used=False), "what an attack does not need is lost; it stays for the later ones."),
+        (dealt(whole=False), "the shares are not divided by their sum."),
+        (dealt(own=False), "its own share belongs to the sum: shares[k:], from k on."),
         (dealt(alike=True), "all get the same; the shares are not used."),
         (lambda s, n, t: torch.minimum(t * s / s.sum(), n), "what an attack does not need is lost; it stays for the later ones."),
         (lambda s, n, t: t * s / s.sum(), "nobody's needs are looked at, and nothing is handed on."),
         (lambda s, n, t: n.clone(), "the needs are taken as they are; the time is limited."),
+        (lambda s, n, t: n * min(1.0, t / float(n.sum())), "all are cut alike; each gets its share, one after another."),
+        (again, "who has had its turn gets no second one, and nobody is served out of turn; what is left goes to later ones only."),
+        (lambda s, n, t: dealt()(s[n.argsort()], n.sort()[0], t)[n.argsort().argsort()], "who needs least is served first; keep the order in which they run."),
         (lambda s, n, t: torch.minimum(n, (t - n.cumsum(0) + n).clamp_min(0)), "who comes first takes all it needs; it gets its share only."),
         (lambda s, n, t: dealt()(s.flip(0), n.flip(0), t).flip(0), "the last attack is served first."),
         (lambda s, n, t: dealt()(s, n, t).cumsum(0), "these are the times at which the attacks end; give what each takes."),
@@ -115,6 +127,10 @@ EXERCISES = (
         (lie(over=lambda d, s: s.abs()), "this is the error over what was said; divide by both, |did| + |said|."),
         (lie(over=lambda d, s: torch.maximum(d.abs(), s.abs())), "this is the error over the larger of the two; divide by their sum."),
         (lie(over=lambda d, s: (d + s).abs()), "did and said are added with their signs, and may cancel; take |did| + |said|."),
+        (lie(signed=True), "the error has a sign; take |did - said|."),
+        (lie(mean=True), "what the pixels say is averaged; add it up."),
+        (lie(over=lambda d, s: (d**2 + s**2) / (d - s).abs().clamp_min(1e-12)), "these are squares; take |did - said| / (|did| + |said|)."),
+        (lie(over=lambda d, s: torch.where((d == 0) | (s == 0), torch.inf, d.abs() + s.abs())), "it is 0 only where both are 0; where one of them is, it is 1."),
         (lie(over=lambda d, s: torch.ones_like(d)), "the error itself is no share; divide by |did| + |said|."),
         (lie(value=lambda m, x, y: -losses(m, x, y)), "did has the wrong sign: the loss at moved less the loss at x."),
         (lie(value=lambda m, x, y: m(x).detach().gather(1, y[:, None])[:, 0]), "the score is looked at; the claimed gradient is that of the loss."),
@@ -130,6 +146,11 @@ EXERCISES = (
         "better = (worst > worst[:, None]) | ((worst == worst[:, None]) & (clean > clean[:, None])); 1 + better.sum(1).",
     ), mistakes=(
         (lambda w, c: 1 + ahead(w).sum(1), "clean is not used: it decides where the worst cases are equal."),
+        (lambda w, c: w.argsort(descending=True).argsort() + 1, "clean is not used, and of equals each gets a place of its own."),
+        (lambda w, c: 1 + (ahead(w) | (equal(w) & ~ahead(-c))).sum(1), ">= takes equals for better, and each for better than itself; take >."),
+        (lambda w, c: 1 + (w >= w[:, None]).sum(1), ">= takes equals for better, and each for better than itself; and clean is not used."),
+        (lambda w, c: shared_places(w.round(decimals=1), c), "nearly equal is not equal: compare the numbers as they are."),
+        (lambda w, c: 1 + ahead(w + 0.001 * c).sum(1), "the two are added, one with a weight; clean pictures decide only where the worst cases are equal."),
         (lambda w, c: 1 + (ahead(w) | ahead(c)).sum(1), "better on clean pictures counts only where the worst cases are equal."),
         (lambda w, c: 1 + (ahead(w) & ahead(c)).sum(1), "better is who leads in the worst case, whatever the clean pictures say."),
         (lambda w, c: 1 + ahead(w + c).sum(1), "the two are added; clean pictures decide only where the worst cases are equal."),
