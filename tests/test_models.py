@@ -283,7 +283,8 @@ FLOORS = {
     "madry-digits": ("digits", 0.97), "madry-digits-pgd": ("digits", 0.95), "madry-digits-pgd-twin": ("digits", 0.94), "madry-digits-fgsm": ("digits", 0.8),
     "signnet-signs-pgd": ("signs", 0.9),
     "madry-digits-scenes": ("digits", 0.97), "madry-digits-random": ("digits", 0.97), "madry-digits-pixels": ("digits", 0.94),
-    "memory-digits-n2": ("digits", 0.93), "memory-digits-n3": ("digits", 0.93), "memory-digits-n20": ("digits", 0.9), "memory-digits-n30": ("digits", 0.9),
+    "memory-digits-n2": ("digits", 0.94), "memory-digits-n3": ("digits", 0.94), "memory-digits-n20": ("digits", 0.93), "memory-digits-n30": ("digits", 0.91),
+    "signnet-signs-relu": ("signs", 0.97), "signnet-signs-bounded": ("signs", 0.97),
     "speechnet-spoken": ("spoken", 0.94), "speechnet-spoken-twin": ("spoken", 0.94),
 }  # fmt: skip
 
