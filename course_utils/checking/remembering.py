@@ -78,6 +78,17 @@ class Brightness(nn.Module):
         return torch.stack([bright, torch.full_like(bright, 0.5)], 1)
 
 
+class Dimmed(nn.Module):
+    """A network whose scores for dark pictures are tiny: beside a bright picture's gradient a dark one's is next to nothing."""
+
+    def __init__(self, net: nn.Module) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.net(x) * torch.where(x.detach().flatten(1).mean(1, keepdim=True) > 0.5, 1.0, 1e-24).to(x)
+
+
 def overtaken() -> nn.Module:
     """Three classes: the first is ahead at first of the second, which a way up the first raises faster; the third stays at 1."""
     rows = torch.zeros(3, 30)
@@ -100,6 +111,9 @@ def ways() -> Iterator[Case]:
     for pixels, step, steps in ((30, 0.1, 6), (1, 0.03, 3)):
         yield {"model": Brightness(pixels), "x": x, "y": torch.tensor([0, 0, 0, 0, 1]), "step": step, "steps": steps}
     yield {"model": overtaken(), "x": torch.tensor([0.3, 0.28]).view(2, 1, 1, 1).expand(2, 1, 6, 5).contiguous(), "y": torch.tensor([2, 2]), "step": 0.1, "steps": 6}
+    model, x, _ = probe(channels=3)
+    yield {"model": model, "x": x, "y": (model(x).argmax(1) + 1) % 4, "step": 0.1, "steps": 2}  # all are across
+    yield {"model": (dimmed := Dimmed(model)), "x": x, "y": dimmed(x).argmax(1), "step": 0.1, "steps": 3}
 
 
 def ahead(scores: Tensor, y: Tensor) -> Tensor:

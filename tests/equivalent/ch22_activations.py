@@ -10,6 +10,7 @@ SPREADS = "torch spreads it by itself"
 MAPS = "the exercise's layers have four axes"
 PROMOTED = "units of -1 and sums that begin at 0 are exact, and beside the states they take on their precision; the tests run on the CPU"
 LAST = "without dim it goes along the last axis, which is meant"
+NOT_WRITTEN = "nothing is written into these pictures"
 NUMBERS_TOO = "tensors of one number are sorted, added and compared like numbers"
 EQUIVALENT = {
     "bounded_leaky/…: edge of a comparison: …": MEET,
@@ -19,6 +20,13 @@ EQUIVALENT = {
     "carried_by_few/…: arguments swapped: …": ABSOLUTE,
     "who_is_fooled/…: result squeezed: …": FOUR,
     "walk/…: mean for sum: …torch.autograd.grad(lead…": LENGTH,
+    "walk/by_margin: clone dropped: …": NOT_WRITTEN, "walk/alone_each: clone dropped: …": NOT_WRITTEN,
+    "walk/by_margin: keyword dropped: …dim=1).view_as(x) -> …": "along axis 1 is what F.normalize does by itself",
+    "walk/by_margin: detach dropped: walking = …": "a comparison has no gradient",
+    "walk/alone_each: detach dropped: …": "the pictures come without a graph, and each end is detached",
+    "walk/alone_each: tolist dropped: …": NUMBERS_TOO,
+    "walk/until_nobody_walks: axis dropped: … -> …squeeze()": "beside a single picture's score a number spreads",
+    "walk/until_nobody_walks: statement deleted: if not walking.any(): -> (deleted)": "that only ends a walk of nobody sooner",
     "memory_scores/…: to dropped: …": PROMOTED,
     "speakers/by_a_loop: double dropped: …": "tolist gives numbers in double precision anyway, and the row's own sum is rounded as the reference's is",
     "speakers/by_a_loop: tolist dropped: …": NUMBERS_TOO,
