@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from course_utils.arena import fence, judged, read_report, verdict
+from course_utils.arena import fence, judged, processes, read_report, verdict
 from course_utils.arena.page import page
 from tests.arena_help import quick, written
 
@@ -145,6 +146,20 @@ def test_a_submission_cannot_stop_those_who_watch(tmp_path) -> None:
     assert found.verdict == "broken", found
 
 
+@pytest.mark.skipif(not FULL or not sys.platform.startswith("linux"), reason="needs /proc, and some seconds: make test-all")
+def test_a_judge_that_is_ended_from_outside_is_told(tmp_path) -> None:
+    """As where a system has nothing that keeps a submission from it."""
+    path = written(tmp_path, "import time\ndef load():\n    time.sleep(100)\n")
+    command = subprocess.Popen([sys.executable, "-m", "course_utils.arena", str(path), "--seconds", "60", "--out", str(tmp_path / "out")], stdout=subprocess.PIPE, text=True)
+    until = time.monotonic() + 40
+    while time.monotonic() < until and len(processes.descendants(command.pid)) < 2:  # the judge, and what it judges
+        time.sleep(0.1)
+    (judge_,) = (process for process in processes.running() if process.parent == command.pid)
+    os.kill(judge_.number, signal.SIGKILL)
+    said = command.communicate(timeout=30)[0]
+    assert said.startswith("invalid:") and "ended from outside" in said and read_report(tmp_path / "out" / "report.json")["verdict"] == "invalid"
+
+
 @pytest.mark.parametrize(("case", "text", "words"), [
     ("looks at labels", LEAKS, "looks at labels"),
     pytest.param("looks pictures up", LOOKS_UP, "of the clean pictures right", marks=LONG),
@@ -155,7 +170,7 @@ def test_a_submission_cannot_stop_those_who_watch(tmp_path) -> None:
     pytest.param("hangs in import", "import time\ntime.sleep(1000)\n", "did not end in time", marks=LONG),
     pytest.param("takes memory", "def load():\n    return [bytearray(2**28) for _ in range(60)]\n", "MemoryError", marks=LONG),
     pytest.param("crashes later", quick("if self.calls > 100: os._exit(3)").replace("x.flatten(1)[:, 300:310] * 1.0", "self.net(x)").replace("    calls = 0", "    from course_utils import models\n    net, calls = models.load('stridenet-digits'), 0"), "ended with code 3", marks=LONG),
-    pytest.param("ends the judge", "import os, signal\nos.kill(os.getppid(), signal.SIGKILL)\ndef load():\n    pass\n", "was ended", marks=LONG),
+    pytest.param("ends the judge", "import os, signal\nos.kill(os.getppid(), signal.SIGKILL)\ndef load():\n    pass\n", "Operation not permitted" if fence.version() >= 6 else "was ended", marks=LONG),
 ])  # fmt: skip
 def test_nonsense_is_invalid(case, text, words, tmp_path) -> None:
     found = judge(tmp_path, text, 16 if case == "remembers" or "turns" in case else 8, pictures=20, memory=1000)

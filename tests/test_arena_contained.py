@@ -127,6 +127,18 @@ def test_memory_of_children_counts(tmp_path) -> None:
         session(tmp_path, quick(body), patience=20.0).ask(pictures(4), LABELS)
 
 
+@pytest.mark.skipif(not FULL or not sys.platform.startswith("linux"), reason="needs /proc, and starts Python once more: make test-all")
+def test_memory_that_forks_share_counts_once(tmp_path) -> None:
+    body = "kept = bytearray(b'x') * (300 * 2**20)\nfor _ in range(8):\n    if os.fork() == 0:\n        time.sleep(600)\ntime.sleep(1.5)"
+    assert len(session(tmp_path, quick(body), patience=20.0).ask(pictures(4), LABELS)[0]) == 4
+
+
+@pytest.mark.skipif(not FULL or not sys.platform.startswith("linux"), reason="needs /proc, and starts Python once more: make test-all")
+def test_too_many_processes_are_ended(tmp_path) -> None:
+    with pytest.raises(Failure, match="more than 64 processes"):
+        session(tmp_path, quick("for _ in range(7):\n    os.fork()\ntime.sleep(600)"), patience=20.0).ask(pictures(4), LABELS)
+
+
 def test_only_a_submission_is_told_what_it_must_know(tmp_path) -> None:
     """No seed, no label, no token among its arguments and variables."""
     held = session(tmp_path, quick("self.seen = 1"))

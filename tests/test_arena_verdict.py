@@ -11,15 +11,15 @@ from course_utils.arena.programme import PROGRAMME
 NAMES = {attack.name: attack for attack in PROGRAMME}
 
 
-def decided(right: int, count: int = 40, tried: int = 40, note: str = "", **more) -> dict:
+def decided(right: int, count: int = 40, tried: int = 40, note: str = "", touched: torch.Tensor | None = None, **more) -> dict:
     """A report of so many pictures, of which the first `right` are right in the worst case."""
-    report = verdict.blank({"name": "x.py"}) | more
+    report = verdict.blank({"name": "x.py"}) | {"second_process": True} | more
     for name in verdict.NEEDED:
         line = verdict.row(NAMES[name], note)
         if tried:
             verdict.counted(line, torch.arange(tried) < right)
         report["attacks"].append(line)
-    verdict.decide(report, torch.arange(count) < right, torch.zeros(count))
+    verdict.decide(report, torch.arange(count) < right, torch.zeros(count), touched)
     return report
 
 
@@ -48,8 +48,29 @@ def test_what_was_hardly_attacked_does_not_stand_but_may_be_broken() -> None:
     assert decided(3, tried=5, note="cut")["verdict"] == "broken"
 
 
+def test_who_is_broken_early_is_told_on_how_many_pictures_that_rests() -> None:
+    touched = torch.arange(20) >= 8
+    words = " ".join(decided(8, 20, tried=5, note="cut", touched=touched)["reasons"])
+    assert "8 of 20 pictures stay right" in words and "no time for all the attacks" in words and "8 of the 20 were not attacked at all" in words
+    assert "not attacked at all" not in " ".join(decided(8, 20, tried=5, note="cut", touched=torch.ones(20, dtype=torch.bool))["reasons"])
+    assert len(decided(8, 20, tried=20, touched=touched)["reasons"]) == 1  # all needed attacks came to all
+
+
+def test_what_was_left_out_is_no_matter_of_time() -> None:
+    told = decided(40, tried=0, note=verdict.LEFT_OUT)
+    assert told["verdict"] == "invalid" and "without --only" in told["reasons"][0] and "no time" not in told["reasons"][0]
+    told = decided(3, tried=0, note=verdict.LEFT_OUT)
+    assert told["verdict"] == "broken" and "left out" in told["reasons"][1] and "no time" not in " ".join(told["reasons"])
+
+
+def test_nothing_stands_without_a_second_process_that_says_the_same() -> None:
+    told = decided(40, second_process=False)
+    assert told["verdict"] == "invalid" and "a second process of it" in told["reasons"][0] and "more seconds" in told["reasons"][0]
+    assert decided(3, second_process=False)["verdict"] == "broken"
+
+
 def test_who_has_no_gradient_is_judged_by_the_others() -> None:
-    report = verdict.blank({"name": "x.py"})
+    report = verdict.blank({"name": "x.py"}) | {"second_process": True}
     for name in verdict.NEEDED:
         line = verdict.row(NAMES[name], verdict.NO_GRADIENT if name.startswith("pgd") else "")
         if not name.startswith("pgd"):

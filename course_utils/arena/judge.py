@@ -54,7 +54,7 @@ class Judge:
         """Hand out what would be said if there were no more time."""
         whole = self.report
         self.report = copy.deepcopy(whole)
-        verdict.decide(self.report, self.right, self.y)
+        verdict.decide(self.report, self.right, self.y, self.tried)
         self.tell()
         self.report = whole
 
@@ -87,7 +87,7 @@ class Judge:
         self.attack_all()
         self.afterwards()
         self.check_again(second)
-        verdict.decide(self.report, self.right, self.y)
+        verdict.decide(self.report, self.right, self.y, self.tried)
 
     def enter(self, session: Session) -> Bout:
         """Clean pictures; how many there is time for; and what the attacks work with."""
@@ -105,7 +105,7 @@ class Judge:
         affordable = int(self.seconds / max(proxy.fastest, 1e-6) / 1200)  # a programme asks some thousand times about each picture
         n = max(20, min(int(self.settings["pictures"]), affordable, first))
         self.x, self.y, self.right = m.x[:n], m.y[:n], entered.scores[:n].argmax(1) == m.y[:n]
-        self.unchanged = self.right.clone()
+        self.unchanged, self.tried = self.right.clone(), torch.zeros_like(self.right)
         self.entered = entered
         verdict.entered(self.report, entered, first, n)
         self.tell()
@@ -120,7 +120,7 @@ class Judge:
         only = self.settings.get("only") or [attack.name for attack in PROGRAMME]
         for place, attack in enumerate(PROGRAMME):
             if attack.name not in only:
-                self.report["attacks"].append(verdict.row(attack, "not run: left out by --only"))
+                self.report["attacks"].append(verdict.row(attack, verdict.LEFT_OUT))
                 continue
             later = [other for other in PROGRAMME[place:] if other.name in only]
             now = time.monotonic()
@@ -180,6 +180,7 @@ class Judge:
         if attack.counts:
             self.found[attack.name], self.said[attack.name] = (which, made), said
             self.right[which] &= right
+            self.tried[which] |= attack.name != "noise"
 
     def right_before(self, which: Tensor) -> Tensor:
         """Which pictures are right when nothing is changed."""
@@ -205,6 +206,8 @@ class Judge:
         except Late:
             self.report["notes"].append("There was no time to start a second process of the submission, and to show it what was found.")
             return
+        except Failure as failure:
+            raise Failure(f"a second process of it fails: {failure}") from None
         proxy, chance = Proxy(session), drawn_anew(self.settings["seed"], "again")
         proxy.until = until
         mine, theirs, fresh = [], [], self.material.fresh
@@ -217,7 +220,8 @@ class Judge:
                 mine.append(self.said[name][order])
             same = torch.allclose(runtime.logits(proxy, fresh), runtime.logits(self.bout.model, fresh), rtol=1e-3, atol=1e-3)
             verdict.compared(self.report, torch.cat(mine), torch.cat(theirs), self.bout.random, same)
-        except Stopped:
+            self.report["second_process"] = True
+        except (Stopped, Late):
             self.report["notes"].append("There was no time to show all found pictures to a second process of the submission.")
 
 

@@ -121,10 +121,11 @@ class Session:
         while self.process.poll() is None:
             everyone = processes.running()
             family = [p for p in everyone if p.number == self.process.pid] + processes.descendants(self.process.pid, everyone)
-            if sum(p.megabytes for p in family) > self.megabytes + 1000:
-                self.end(f"it took more than {self.megabytes} MB of memory.")
             if len(family) > PROCESSES:
                 self.end(f"it started more than {PROCESSES} processes.")
+            most = self.megabytes + 1000
+            if sum(p.megabytes for p in family) > most and processes.held_together(family) > most:
+                self.end(f"it took more than {self.megabytes} MB of memory.")
             if too_much(self.folder):
                 self.end(f"it wrote more than {FILES:,} files, or {ON_DISK // 2**20} MB.")
             time.sleep(0.25)

@@ -18,6 +18,7 @@ FEWEST = 20
 STATE = 0.05  # of the pictures whose class may depend on earlier calls
 NO_GRADIENT = "not run: it gives no gradient"
 EXCUSED = (NO_GRADIENT,)
+LEFT_OUT = "not run: left out by --only"
 
 
 def blank(settings: dict[str, Any]) -> dict[str, Any]:
@@ -26,7 +27,7 @@ def blank(settings: dict[str, Any]) -> dict[str, Any]:
         "arena": VERSION, "submission": settings.get("name", ""), "verdict": "invalid", "reasons": ["The arena did not come to its end."], "data": settings.get("data"),
         "seed": settings.get("seed"), "seconds": settings.get("seconds"), "took": None, "load_seconds": None, "threat": "max-norm 0.3", "least": LEAST,
         "clean_accuracy": None, "clean_interval": None, "clean_pictures": 0, "pictures": 0, "random": None, "worst_case": None, "worst_interval": None, "accuracy_left": {}, "attacks": [],
-        "curve": [], "masking": None, "notes": [],
+        "curve": [], "masking": None, "second_process": False, "notes": [],
     }  # fmt: skip
 
 
@@ -85,15 +86,18 @@ def invalid(report: dict[str, Any], reason: str) -> None:
     report |= {"verdict": "invalid", "reasons": [reason[:1].upper() + reason[1:]]}
 
 
-def decide(report: dict[str, Any], right: Tensor, y: Tensor) -> None:
+def decide(report: dict[str, Any], right: Tensor, y: Tensor, tried: Tensor | None = None) -> None:
     """broken: less than half of the pictures stay right under the worst of all attacks in the budget. stands: half or more, all needed attacks tried.
 
     invalid: no sound answers, or, without being broken, too slow for the needed attacks. Counted are the pictures that all needed attacks were
-    tried on: the first ones. What was only attacked by a part of them would look better the slower a network is.
+    tried on: the first ones. What was only attacked by a part of them would look better the slower a network is. tried: the pictures that any
+    attack in the budget was tried on (None: all).
     """
     needed = [line["pictures"] for line in report["attacks"] if line["name"] in NEEDED and line["note"] not in EXCUSED]
     enough = min(needed, default=0) >= min(FEWEST, len(y))
     right = right[: min(needed)] if enough else right
+    left_out = any(line["note"] == LEFT_OUT for line in report["attacks"] if line["name"] in NEEDED)
+    cut = "some of the attacks that are needed were left out" if left_out else "there was no time for all the attacks that are needed"
     some, count = int(right.sum()), len(right)
     worst = some / count
     report |= {"worst_case": round(worst, 4), "worst_interval": wilson(some, count), "pictures": count}
@@ -103,10 +107,19 @@ def decide(report: dict[str, Any], right: Tensor, y: Tensor) -> None:
     if report.get("state"):
         invalid(report, report["state"])
     elif worst < LEAST:
-        report |= {"verdict": "broken", "reasons": [f"{words}; at least {100 * LEAST:.0f} % are needed."]}
+        report |= {"verdict": "broken", "reasons": [f"{words}; at least {100 * LEAST:.0f} % are needed.", *([] if enough else [untried(tried, count, cut)])]}
     elif not enough:
-        invalid(report, "it was not broken, but there was no time for all the attacks that are needed: give the arena more seconds, or make the network faster.")
+        more = "run it without --only" if left_out else "give the arena more seconds, or make the network faster"
+        invalid(report, f"it was not broken, but {cut}: {more}.")
+    elif not report["second_process"]:
+        invalid(report, "it was not broken, but a second process of it, which has been shown nothing before, did not load and answer in time: give the arena more seconds.")
     else:
         report |= {"verdict": "stands", "reasons": [f"{words}."]}
         if (report["masking"] or {}).get("masked"):
             report["reasons"].append("But its gradient shows signs of being hidden (see the checklist): somebody may break it yet.")
+
+
+def untried(tried: Tensor | None, count: int, cut: str) -> str:
+    """What a number of right pictures is worth where attacks were cut."""
+    missing = 0 if tried is None else count - int(tried[:count].sum())
+    return f"{cut[:1].upper() + cut[1:]}{f'; {missing} of the {count} were not attacked at all and are counted as they are unchanged' if missing else ''}. More attacks can only lower this number."
