@@ -12,7 +12,7 @@ from .looks import CLEAR, Numbers
 
 LIMITS = {  # above these a number speaks of a hidden gradient (sizes: below)
     "broken": 0.05, "zero": 0.05, "zero_margin": 0.05, "calls": 0.003, "place": 0.003, "company": 0.003, "two_gradients": 0.05, "refusal": 0.5, "blind": 0.5, "unseen": 0.5,
-    "foretold": 0.18, "jumps": 0.18, "chaos": 0.8, "needed": 3.0, "sizes": 0.53, "search": 0.2, "margin": 0.2, "one step": 0.2, "unbounded": 0.1, "curve": 0.2,
+    "foretold": 0.18, "jumps": 0.18, "chaos": 0.8, "needed": 3.0, "sizes": 0.53, "search": 0.2, "margin": 0.28, "one step": 0.2, "unbounded": 0.1, "curve": 0.2,
 }  # fmt: skip
 LEAD = 0.25  # by so much steps along a gradient must beat noise to be of use
 
