@@ -130,7 +130,9 @@ def test_memory_of_children_counts(tmp_path) -> None:
 @pytest.mark.skipif(not FULL or not sys.platform.startswith("linux"), reason="needs /proc, and starts Python once more: make test-all")
 def test_memory_that_forks_share_counts_once(tmp_path) -> None:
     body = "kept = bytearray(b'x') * (300 * 2**20)\nfor _ in range(8):\n    if os.fork() == 0:\n        time.sleep(600)\ntime.sleep(1.5)"
-    assert len(session(tmp_path, quick(body), patience=20.0).ask(pictures(4), LABELS)[0]) == 4
+    held = session(tmp_path, quick(body), patience=20.0)
+    assert len(held.ask(pictures(4), LABELS)[0]) == 4
+    held.end()  # its forks, too
 
 
 @pytest.mark.skipif(not FULL or not sys.platform.startswith("linux"), reason="needs /proc, and starts Python once more: make test-all")
