@@ -7,12 +7,10 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor, nn
 
-from ..attacks.margins import lead
-from ..attacks.walking import unit
 from ..runtime import frozen, generator
 from .exercise import Case
 from .probes import probe
-from .slips import Value, gradient_of
+from .slips import Value, gradient_of, own_score
 
 
 def stored() -> Iterator[Case]:
@@ -112,12 +110,21 @@ def ways() -> Iterator[Case]:
         yield {"model": Brightness(pixels), "x": x, "y": torch.tensor([0, 0, 0, 0, 1]), "step": step, "steps": steps}
     yield {"model": overtaken(), "x": torch.tensor([0.3, 0.28]).view(2, 1, 1, 1).expand(2, 1, 6, 5).contiguous(), "y": torch.tensor([2, 2]), "step": 0.1, "steps": 6}
     model, x, _ = probe(channels=3)
-    yield {"model": model, "x": x, "y": (model(x).argmax(1) + 1) % 4, "step": 0.1, "steps": 2}  # all are across
     yield {"model": (dimmed := Dimmed(model)), "x": x, "y": dimmed(x).argmax(1), "step": 0.1, "steps": 3}
+    model, x, _ = probe(channels=3)
+    across = (model(x).argmax(1) + 1) % 4  # all are there already; and whatever comes in keeps its precision
+    yield {"model": model.double(), "x": x.double(), "y": across, "step": 0.1, "steps": 2}
 
 
 def ahead(scores: Tensor, y: Tensor) -> Tensor:
-    return lead(scores, y, targeted=False)
+    """How far the best other score lies above that of y, `[N]`."""
+    return scores.scatter(1, y[:, None], -torch.inf).amax(1) - own_score(scores, y)[:, 0]
+
+
+def unit(g: Tensor) -> Tensor:
+    """Each picture's gradient with a norm of 1, where it is not 0: divided by its largest entry first."""
+    scaled = per_picture(lambda rows: rows.abs().amax(1).clamp_min(1e-37))(g)
+    return per_picture(lambda rows: rows.norm(dim=1).clamp_min(1e-12))(scaled)
 
 
 def per_picture(size: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
