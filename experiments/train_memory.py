@@ -46,7 +46,7 @@ class Plan(NamedTuple):
 
 WIDE = {"mnist": 800, "digits": 250}  # memories
 PICTURES = {"mnist": None, "digits": 20_000}
-# Small powers: the paper's start, N(-0.3, 0.3), puts all overlaps far above 0, where a layer of ReLUs is linear; a mean of 0 saves hundreds of epochs.
+# Small powers: the paper's start, N(-0.3, 0.3), puts all overlaps far above 0, where a layer of ReLUs is linear; a mean of 0 avoids that.
 LOW = {"m": 2, "hot": 30.0, "cold": 20.0, "mean": 0.0, "rate": 0.01, "last": 0.0003, "momentum": (0.9, 0.95)}
 HIGH = {"m": 10, "hot": 600.0, "cold": 600.0, "mean": -0.3, "rate": 0.06, "last": 0.001}
 PLANS: dict[str, Plan] = {}
