@@ -111,10 +111,9 @@ def adaptive(relu: nn.Module, bound: nn.Module, x: Tensor, y: Tensor, steps: int
     open_ = long(defenses.exposed(bound))
     tries = {"plain": fooled(bound, long(bound), y), "exposed": fooled(bound, open_, y), "original": fooled(relu, long(relu), y)}
     tries["best"] = tries["plain"] | tries["exposed"]
-    noise = x.clone()
     mask = attacks.strongest(slope(relu, x, y), count=1, size=(SIDE, SIDE))
-    paint = torch.rand(x.shape, generator=generator(3)).to(x)
-    tries |= {"noise_original": fooled(relu, torch.where(mask > 0, paint, noise), y), "noise_bounded": fooled(bound, torch.where(mask > 0, paint, noise), y)}
+    noise = torch.where(mask > 0, torch.rand(x.shape, generator=generator(3)).to(x), x)
+    tries |= {"noise_original": fooled(relu, noise, y), "noise_bounded": fooled(bound, noise, y)}
     numbers = {f"adaptive_{name}": 100 * hit.double().mean().item() for name, hit in tries.items()}
     print({name: round(value) for name, value in numbers.items()}, flush=True)
     return numbers

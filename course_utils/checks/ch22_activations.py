@@ -6,13 +6,12 @@ import torch
 from torch import Tensor, nn
 
 from ..attacks import walk_to_boundary
-from ..attacks.walking import unit
 from ..checking import ATTACK, TENSORS, Exercise, expect_inside, slips
 from ..checking.battery import ONE_PICTURE
 from ..checking.exciting import (
     above, below, both, bound_learns, changes, excited, moved, none, one, other, parted, sizes, two_networks, whole_batch, wide,
 )  # fmt: skip
-from ..checking.remembering import active, ahead, counted, other_lengths, rectified, remembered, stored, vanishing, walker, ways
+from ..checking.remembering import active, ahead, counted, other_lengths, rectified, remembered, stored, unit, vanishing, walker, ways
 
 
 def bounded_leaky(x: Tensor, bound: Tensor, slope: float) -> Tensor:
