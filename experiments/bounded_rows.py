@@ -17,6 +17,8 @@ from torch import Tensor, nn
 from course_utils import attacks, data, defenses, layers, measure, models, runtime, training
 from course_utils.runtime import generator
 
+from .common import strange
+
 NETS = {
     "gtsrb": {"original": "signnet-gtsrb-twin", "bounded": "signnet-gtsrb-bounded", "twin": "signnet-gtsrb"},
     "signs": {"original": "signnet-signs-relu", "bounded": "signnet-signs-bounded", "twin": "signnet-signs-twin"},
@@ -135,13 +137,8 @@ def asked(whole: dict[str, nn.Module], classes: tuple[int, ...], source: str, co
 
 def strangers(source: str, quick: bool) -> tuple[dict[str, float], int]:
     """What is none of their signs: how often they are sure of it all the same, AUROC of doubt and of energy against signs, and activations above the clean 99.9th percentile."""
-    n, chance, numbers = 150 if quick else 1000, generator(0), {}
-    strokes = data.load("digits", "test", n=n, source="mnist", size=48).x
-    ink, paper = torch.rand(2, n, 3, 1, 1, generator=chance)
-    sets = {
-        "digits": strokes * ink + (1 - strokes) * paper, "faces": data.load("faces", "train", n=n, source="orl", size=48).x.expand(-1, 3, -1, -1),
-        "objects": data.load("objects", "test", n=n, source="cifar10", size=48).x, "noise": torch.rand(n, 3, 48, 48, generator=chance),
-    }  # fmt: skip
+    n, numbers = 150 if quick else 1000, {}
+    sets = strange(n, 48, objects=data.load("objects", "test", n=n, source="cifar10", size=48).x)
     clean = data.load("signs", "test", n=n, source=SOURCES[source]).x.to(runtime.device())
     for name, file in NETS[source].items():
         net = models.load(file)

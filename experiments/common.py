@@ -1,4 +1,4 @@
-"""What several tables need: the pictures that a network has right, an attack in parts, and FGSM repeated with small steps."""
+"""What several tables need: the pictures that a network has right, strangers, an attack in parts, and FGSM repeated with small steps."""
 
 from __future__ import annotations
 
@@ -15,6 +15,14 @@ def known(net: nn.Module, pictures: data.Pictures, count: int) -> tuple[Tensor, 
     x, y = pictures.x.to(runtime.device()), pictures.y.to(runtime.device())
     right = (runtime.predict(net, x) == y).nonzero().flatten()[:count]
     return x[right], y[right]
+
+
+def strange(n: int, size: int, **more: Tensor) -> dict[str, Tensor]:
+    """What a network does not know, `[n, 3, size, size]` each: MNIST in colour, ORL's faces, what is given besides, and noise."""
+    strokes, chance = data.load("digits", "test", n=n, source="mnist", size=size).x, runtime.generator(0)
+    ink, paper = torch.rand(2, n, 3, 1, 1, generator=chance)
+    faces = data.load("faces", "train", n=n, source="orl", size=size).x.expand(-1, 3, -1, -1)
+    return {"digits": strokes * ink + (1 - strokes) * paper, "faces": faces, **more, "noise": torch.rand(n, 3, size, size, generator=chance)}
 
 
 def in_parts(attack: Callable[[Tensor, Tensor], Tensor], x: Tensor, y: Tensor, size: int | None = None) -> Tensor:

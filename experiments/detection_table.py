@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from course_utils import attacks, data, defenses, measure, models, runtime
 
-from .common import in_parts, known
+from .common import in_parts, known, strange
 from .record import add
 
 
@@ -118,13 +118,8 @@ def lid(share: float) -> tuple[dict[str, float], int]:
 
 def strangers(share: float) -> tuple[dict[str, float], int]:
     """NiN and the all-convolutional network, trained on CIFAR-10: how sure they are of what is none of their classes."""
-    n, chance = max(40, round(2000 * share)), runtime.generator(0)
-    strokes = data.load("digits", "test", n=n, source="mnist", size=32).x
-    ink, paper = torch.rand(2, n, 3, 1, 1, generator=chance)
-    sets = {
-        "digits": strokes * ink + (1 - strokes) * paper, "faces": data.load("faces", "train", n=n, source="orl", size=32).x.expand(-1, 3, -1, -1),
-        "signs": data.load("signs", "test", n=n, source="gtsrb", size=32).x, "noise": torch.rand(n, 3, 32, 32, generator=chance),
-    }  # fmt: skip
+    n = max(40, round(2000 * share))
+    sets = strange(n, 32, signs=data.load("signs", "test", n=n, source="gtsrb", size=32).x)
     own, numbers = data.load("objects", "test", n=2 * n, source="cifar10"), {}
     for key, net in (("", "nin-cifar10"), ("allconv_", "allconv-cifar10")):
         judge = models.load(net)
